@@ -1,0 +1,1 @@
+"""What things are: the domain (`models.domain`) and the learned model."""

@@ -1,0 +1,72 @@
+"""An inspection: one capture judged with one bundle."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.domain.capture import Capture
+from models.domain.errors import InputError
+from models.domain.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class BundleRef:
+    """Which bundle judged: its name, its version in the registry ('0' = never registered) and its content hash."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One capture × one bundle.
+
+    Attributes:
+        capture: what was judged.
+        bundle: by which bundle.
+        verdicts: of its windows, in the order they were cut; at least one.
+        normal: the bundle's label for "nothing to act on".
+        started_at: when, UTC, with zone.
+        duration_s: from opening the capture to the last verdict, seconds.
+    """
+
+    capture: Capture
+    bundle: BundleRef
+    verdicts: tuple[Verdict, ...]
+    normal: str | None
+    started_at: datetime
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        """Check once.
+
+        Raises:
+            InputError: there is no verdict.
+        """
+        if not self.verdicts:
+            raise InputError("inspection without a verdict", where=self.capture.name, expected="at least one window")
+
+    @property
+    def id(self) -> str:
+        """Hash of capture and bundle: inspecting the same bytes with the same bundle again is the same inspection."""
+        return hashlib.sha256(f"{self.capture.id}:{self.bundle.digest}".encode()).hexdigest()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The capture's own verdict.
+
+        The whole capture in one window speaks for itself. Where no window shows the whole, the gravest speaks: an
+        unknown, else the most confident defect, else the most confident normal one.
+        """
+        whole = [v for v in self.verdicts if v.window.level.index == 0]
+        if whole:
+            return whole[0]
+        return max(self.verdicts, key=lambda v: (v.is_unknown, v.label not in (None, self.normal), v.confidence))
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Windows per label; unknown ones under 'unknown', windows no tool looked at under 'not inspected'."""
+        return Counter(v.label or ("unknown" if v.is_unknown else v.reason.value) for v in self.verdicts)

@@ -1,0 +1,1 @@
+"""How a model is made: ingestion, dataset, simulation, training, evaluation, release."""
