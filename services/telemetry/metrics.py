@@ -1,0 +1,171 @@
+"""All metrics of waferwatch in one place.
+
+Names follow the conventions of Prometheus: one prefix, base units, `_total` on counters, `_seconds` on durations and
+`_timestamp_seconds` on points in time. Nothing is labelled by lot, wafer, path or message. What lives in the database
+(open alerts, waiting files) is not counted here but read at each scrape: see `services.telemetry.state`.
+
+Several processes share their values through PROMETHEUS_MULTIPROC_DIR (prometheus_client's own mechanism), so gauges
+say how they merge and none of them switches a label: a label that once was set stays set.
+"""
+
+from datetime import UTC, datetime
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from models.domain.alert import Alert
+from models.domain.inspection import BundleRef, Inspection
+from models.domain.verdict import Verdict
+from services.telemetry.labels import BoundedValues
+
+PREFIX = "waferwatch"
+
+_LATENCY_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+"""File seen to verdict stored: 10 s is the promise to the line, 600 s is a backlog."""
+_CLASSIFY_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_PARSE_S = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_HTTP_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_ACKNOWLEDGE_S = (10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
+_BYTES = tuple(float(4**k) for k in range(5, 16))
+_SHARES = tuple(k / 20 for k in range(1, 21))
+_NOVELTY_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """Every counter, histogram and gauge, bound to one registry.
+
+    Attributes are prometheus_client metrics; the methods translate our own words into several of them at once.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+        self._patterns, self._rules = BoundedValues(64), BoundedValues(64)
+        self._reasons, self._channels = BoundedValues(48), BoundedValues(16)
+        self._define_intake()
+        self._define_classification()
+        self._define_alerting()
+        self._define_http()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"{PREFIX}_{name}", text, labels, registry=self.registry, buckets=buckets)
+
+    def _define_intake(self) -> None:
+        self.files = self._counter("ingest_files_total", "Files that arrived, by what became of them.", "result")
+        self.file_bytes = self._histogram("ingest_file_bytes", "Size of the files that arrived.", _BYTES)
+        self.parse_seconds = self._histogram("ingest_parse_duration_seconds", "Reading one file.", _PARSE_S)
+        self.defects = self._counter("ingest_defects_total", "Defects read from wafer files.")
+        self.quarantined_files = self._counter(
+            "ingest_quarantined_total", "Files set aside because they cannot be inspected, by error code.", "reason"
+        )
+
+    def _define_classification(self) -> None:
+        self.classify_requests = self._counter("classify_requests_total", "Calls of the classifier.", "outcome")
+        self.classify_seconds = self._histogram("classify_duration_seconds", "One call of the classifier.", _CLASSIFY_S)
+        self.batch_patches = self._histogram("classify_batch_patches", "Patches that met in one batch.", _BATCH)
+        self.inspections = self._counter("inspections_total", "Captures judged, by their own verdict.", "verdict")
+        self.verdicts = self._counter(
+            "verdicts_total",
+            "Windows judged, by the label stated; 'unknown' and 'not inspected' where none was.",
+            "label",
+        )
+        self.confidence = self._histogram(
+            "verdict_confidence_ratio", "Calibrated confidence of each capture's own verdict, 0 to 1.", _SHARES
+        )
+        self.novelty = self._histogram(
+            "verdict_novelty_threshold_ratio",
+            "Novelty over the bundle's threshold; above 1 is refused a label.",
+            _NOVELTY_SHARES,
+        )
+        self.wafer_latency = self._histogram(
+            "wafer_latency_seconds", "From the file being seen to its verdict being stored.", _LATENCY_S
+        )
+        self.model_version = Gauge(
+            f"{PREFIX}_model_version",
+            "Registry version of the bundle that classifies; 0 was never registered.",
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.model_loaded = Gauge(
+            f"{PREFIX}_model_loaded_timestamp_seconds",
+            "When the classifying bundle was loaded.",
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
+
+    def _define_alerting(self) -> None:
+        self.alerts_opened = self._counter("alerts_opened_total", "New alerts.", "severity", "rule")
+        self.alerts_repeated = self._counter(
+            "alerts_repeated_total", "Findings that joined an alert already open.", "severity"
+        )
+        self.alerts_closed = self._counter("alerts_closed_total", "Alerts closed by people.", "disposition")
+        self.acknowledge_delay = self._histogram(
+            "alert_acknowledge_delay_seconds", "From an alert's first finding to its acknowledgement.", _ACKNOWLEDGE_S
+        )
+        self.notifications = self._counter("notifications_total", "Messages sent out.", "channel", "result")
+
+    def _define_http(self) -> None:
+        self.requests = self._counter("http_requests_total", "Answers given.", "method", "route", "status")
+        self.request_seconds = self._histogram(
+            "http_request_duration_seconds", "Time to answer, streams excluded.", _HTTP_S, "method", "route"
+        )
+        self.live_clients = Gauge(
+            f"{PREFIX}_live_clients",
+            "Pages that listen to live alerts.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+
+    def inspected(self, inspection: Inspection, *, novelty_threshold: float | None, seen_at: datetime | None) -> None:
+        """Count one stored inspection.
+
+        Args:
+            inspection: what was stored.
+            novelty_threshold: the bundle's, in its own unit; None or 0 leaves the novelty histogram alone.
+            seen_at: when its file was first seen, UTC with zone; None leaves the latency histogram alone.
+        """
+        verdict = inspection.verdict
+        self.inspections.labels(verdict_kind(verdict, inspection.normal)).inc()
+        for label, count in inspection.counts.items():
+            self.verdicts.labels(self._patterns(label)).inc(count)
+        self.confidence.observe(verdict.confidence)
+        if novelty_threshold:
+            self.novelty.observe(max(0.0, verdict.novelty / novelty_threshold))
+        if seen_at is not None:
+            self.wafer_latency.observe(max(0.0, (datetime.now(UTC) - seen_at).total_seconds()))
+
+    def quarantined(self, code: str) -> None:
+        """Count one file set aside; `code` is the error's kebab-case name."""
+        self.files.labels("quarantined").inc()
+        self.quarantined_files.labels(self._reasons(code)).inc()
+
+    def alert_raised(self, alert: Alert, *, is_new: bool) -> None:
+        """Count one finding of a rule: a new alert, or one more of a kind already open."""
+        if is_new:
+            self.alerts_opened.labels(alert.severity.value, self._rules(alert.fingerprint.rule)).inc()
+        else:
+            self.alerts_repeated.labels(alert.severity.value).inc()
+
+    def acknowledged(self, first_seen: datetime) -> None:
+        """Observe how long an alert waited for a person; `first_seen` is UTC with zone."""
+        self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - first_seen).total_seconds()))
+
+    def notified(self, channel: str, *, delivered: bool) -> None:
+        """Count one message handed to a channel."""
+        self.notifications.labels(self._channels(channel), "delivered" if delivered else "failed").inc()
+
+    def bundle_loaded(self, bundle: BundleRef) -> None:
+        """Note which bundle classifies from now on."""
+        self.model_version.set(float(bundle.version) if bundle.version.isdigit() else 0.0)
+        self.model_loaded.set_to_current_time()
+
+
+def verdict_kind(verdict: Verdict, normal: str | None) -> str:
+    """One of 'normal', 'defect', 'unknown', 'not inspected': four words, whatever the bundle's classes are."""
+    if verdict.is_unknown:
+        return "unknown"
+    if verdict.label is None:
+        return "not inspected"
+    return "normal" if verdict.label == normal else "defect"
