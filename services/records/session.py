@@ -1,0 +1,184 @@
+"""Connections and transactions: SQLite or PostgreSQL by the URL alone.
+
+A use case is one `with database.write() as session:` block, committed at its end and nowhere else. Reading has its own
+session type and its own connections, which the database itself keeps from writing.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal_column, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session, sessionmaker
+
+from models.domain.errors import ConfigurationError, RetryableError
+from services.records.tables import UtcDateTime
+
+SQLITE_FIXED = (3, 51, 3)
+"""First SQLite without the WAL-reset bug, which can in theory lose a commit when a checkpoint races with a writer."""
+
+
+class ReadSession(Session):
+    """A transaction that the database refuses to write in."""
+
+
+class WriteSession(Session):
+    """A transaction that is committed by `Database.write`, never by the code that uses it."""
+
+
+class Database:
+    """The two connection pools of one database; safe to share between threads, not between processes."""
+
+    def __init__(self, url: str, *, timeout_s: float = 3.0) -> None:
+        """Prepare the pools; nothing is connected yet.
+
+        Raises:
+            ConfigurationError: the URL is not one of a SQLite file or of PostgreSQL with psycopg.
+        """
+        self.url = _checked(url)
+        self.engine = _engine(self.url, timeout_s, read_only=False)
+        self._read_engine = _engine(self.url, timeout_s, read_only=True)
+        self._write_sessions = sessionmaker(self.engine, class_=WriteSession, expire_on_commit=False)
+        self._read_sessions = sessionmaker(self._read_engine, class_=ReadSession, expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True if the database is a file on this machine."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        """One transaction: committed at the end of the block, rolled back if it raises.
+
+        Raises:
+            RetryableError: the database is unreachable, full or busy. Whether a commit took place may then be unknown:
+                every use case is written so that doing it again does no harm.
+        """
+        with _outages_named(), self._write_sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        """One consistent look.
+
+        Raises:
+            RetryableError: the database is unreachable.
+        """
+        with _outages_named(), self._read_sessions() as session:
+            yield session
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+        self._read_engine.dispose()
+
+    def sqlite_warning(self) -> str | None:
+        """What an operator should know of this SQLite library, or None."""
+        if not self.is_sqlite or sqlite3.sqlite_version_info >= SQLITE_FIXED:
+            return None
+        return (
+            f"SQLite {sqlite3.sqlite_version} is older than {'.'.join(map(str, SQLITE_FIXED))} (WAL-reset bug): "
+            "keep nightly backups, or use PostgreSQL"
+        )
+
+
+def now(session: Session) -> datetime:
+    """The database's clock, UTC: the one clock that all workers of one database share.
+
+    PostgreSQL's `now()` stands still within a transaction, `clock_timestamp()` does not.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        # SQLite gives milliseconds; SQLAlchemy reads the digits after the point as microseconds.
+        moment = func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=UtcDateTime())
+    else:
+        moment = func.clock_timestamp(type_=UtcDateTime())
+    return session.execute(select(moment)).scalar_one()
+
+
+def is_alive(database: Database) -> bool:
+    """Whether the database answers now (readiness)."""
+    try:
+        with database.read() as session:
+            return session.execute(select(literal_column("1"))).scalar_one() == 1
+    except RetryableError:
+        return False
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise RetryableError(
+            "database does not answer", got=str(cause), remedy="it is tried again", code="database-unavailable"
+        ) from error
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # The URL may hold a password: it is not repeated.
+        raise ConfigurationError(
+            "bad database URL", where="WAFERWATCH_DATABASE_URL", expected="sqlite:///file or postgresql+psycopg://…"
+        ) from error
+    backend = parsed.get_backend_name()
+    known = parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+    if not known or (backend == "sqlite" and parsed.database in (None, "", ":memory:")):
+        raise ConfigurationError(
+            "unsupported database",
+            where="WAFERWATCH_DATABASE_URL",
+            expected="sqlite:///path/to/file.db or postgresql+psycopg://user@host/database",
+            got=parsed.render_as_string(hide_password=True),
+        )
+    return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
+
+
+def _engine(url: URL, timeout_s: float, *, read_only: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": 10.0})
+        _speak_sqlite(engine, read_only=read_only)
+        return engine
+    milliseconds = round(timeout_s * 1000)
+    options = (
+        f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
+        f"-c idle_in_transaction_session_timeout={10 * milliseconds} "
+        f"-c default_transaction_read_only={'on' if read_only else 'off'}"
+    )
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=timeout_s,
+        connect_args={
+            "connect_timeout": max(2, round(timeout_s)),  # libpq rounds 1 up to 2
+            "options": options,
+            "application_name": "waferwatch",
+        },
+    )
+
+
+def _speak_sqlite(engine: Engine, *, read_only: bool) -> None:
+    """Durable commits, foreign keys, and a write lock from the first statement of a writing transaction on.
+
+    A transaction that starts reading and writes later can fail with SQLITE_BUSY at once, whatever the timeout:
+    BEGIN IMMEDIATE waits at the door instead.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # Python's driver must not begin transactions on its own
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        if read_only:
+            connection.execute("PRAGMA query_only=ON").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

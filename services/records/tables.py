@@ -1,0 +1,347 @@
+"""The tables, typed. Times are UTC with zone, hashes are lower-case hex, JSON holds lists and objects of scalars.
+
+    source_file ─< receipt                     bytes, kept once; each time they arrived
+        ├─< job ─< inspection ─< verdict       work to do; what it found
+        └─< capture ─< inspection
+    alert ─< alert_occurrence, alert_event     one trouble; the captures that showed it; what people did
+        └─< outbox                             messages still to be sent, one per channel
+
+A lazy load is a bug (`lazy="raise"`): queries say what they need.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Double,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from models.domain.alert import AlertState, Severity
+from models.domain.capture import CaptureKind
+from models.domain.verdict import Reason
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. PostgreSQL keeps the zone; SQLite keeps UTC text, which sorts like the moment itself."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse moments without zone: they would be off by hours without anyone noticing."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime for a UTC column: {value}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Always with zone UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JobState(StrEnum):
+    """Life of a job; the last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+    """Tried too often, or failed in a way nobody foresaw: needs a person."""
+    QUARANTINED = "quarantined"
+    """The input is wrong and stays wrong; the reason is on the row."""
+    CANCELLED = "cancelled"
+
+
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column declared INTEGER, which holds 64 bits there."""
+
+Sha256 = Annotated[str, mapped_column(String(64))]
+Id = Annotated[int, mapped_column(BigInt, primary_key=True)]
+
+
+def _words(words: type[StrEnum]) -> Enum:
+    """Enumerations as their words in a text column: readable in any database tool, and a new word is no migration."""
+    return Enum(words, native_enum=False, length=32, values_callable=lambda enum: [word.value for word in enum])
+
+
+class Base(DeclarativeBase):
+    """Root of the tables; every constraint has a predictable name, so that migrations can change it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own attribute
+        str: Text(),
+        float: Double(),
+        datetime: UtcDateTime(),
+        list[str]: JSON(none_as_null=True),
+        list[float]: JSON(none_as_null=True),
+        dict[str, Any]: JSON(),
+        JobState: _words(JobState),
+        CaptureKind: _words(CaptureKind),
+        Reason: _words(Reason),
+        Severity: _words(Severity),
+        AlertState: _words(AlertState),
+    }
+
+
+class SourceFileRow(Base):
+    """Accepted bytes, kept in the spool under their hash."""
+
+    __tablename__ = "source_file"
+
+    sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInt)
+    name: Mapped[str]
+    """File name under which these bytes came first: for people, never used as a path."""
+    received_at: Mapped[datetime]
+
+
+class ReceiptRow(Base):
+    """One arrival of a file, also of bytes that were known already."""
+
+    __tablename__ = "receipt"
+
+    id: Mapped[Id]
+    arrival_key: Mapped[Sha256] = mapped_column(unique=True)
+    """The same arrival reported twice (two watchers, a repeated upload) is one receipt."""
+    sha256: Mapped[Sha256] = mapped_column(ForeignKey("source_file.sha256"), index=True)
+    job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("job.id"), index=True)
+    origin: Mapped[str]
+    """Which door: 'watch', 'upload' or 'command'."""
+    path: Mapped[str]
+    """Where it lay, or the name the client gave it."""
+    received_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class JobRow(Base):
+    """Inspect one source file along one route."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_state_priority_id", "state", "priority", "id"),)
+
+    id: Mapped[Id]
+    dedupe_key: Mapped[Sha256] = mapped_column(unique=True)
+    """Hash of file × route: the same bytes along the same route are the same job."""
+    sha256: Mapped[Sha256] = mapped_column(ForeignKey("source_file.sha256"), index=True)
+    route: Mapped[str]
+    """What shall judge: the digest of a bundle, or a name that workers resolve."""
+    state: Mapped[JobState]
+    priority: Mapped[int]
+    """Higher goes first: a held lot before a backfill."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    """Grows with every claim: whoever shows an older one has lost the job."""
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime]
+    """Earliest next try (backoff)."""
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_what: Mapped[str | None]
+    error_where: Mapped[str | None]
+    error_expected: Mapped[str | None]
+    error_got: Mapped[str | None]
+    error_remedy: Mapped[str | None]
+
+    source: Mapped[SourceFileRow] = relationship(lazy="raise")
+
+
+class CaptureRow(Base):
+    """One inspected picture found in a source file; see `models.domain.capture.Capture` for the fields."""
+
+    __tablename__ = "capture"
+
+    id: Mapped[Sha256] = mapped_column(primary_key=True)
+    sha256: Mapped[Sha256] = mapped_column(ForeignKey("source_file.sha256"), index=True)
+    kind: Mapped[CaptureKind]
+    name: Mapped[str]
+    height: Mapped[float]
+    width: Mapped[float]
+    lot: Mapped[str | None] = mapped_column(index=True)
+    wafer: Mapped[str | None]
+    slot: Mapped[int | None]
+    product: Mapped[str | None]
+    step: Mapped[str | None]
+    tool: Mapped[str | None]
+    inspected_at: Mapped[datetime | None] = mapped_column(DateTime())
+    """Local time of the tool, without zone: files carry none."""
+    crs_wkt: Mapped[str | None]
+    transform: Mapped[list[float] | None]
+
+
+class InspectionRow(Base):
+    """One capture × one bundle, with the capture's own verdict repeated for lists."""
+
+    __tablename__ = "inspection"
+    __table_args__ = (Index("ix_inspection_recorded_at_id", "recorded_at", "id"),)
+
+    id: Mapped[Sha256] = mapped_column(primary_key=True)
+    capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id"), index=True)
+    job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("job.id"), index=True)
+    fence: Mapped[int]
+    bundle_name: Mapped[str]
+    bundle_version: Mapped[str]
+    bundle_digest: Mapped[Sha256]
+    normal: Mapped[str | None]
+    started_at: Mapped[datetime]
+    duration_s: Mapped[float]
+    recorded_at: Mapped[datetime]
+    label: Mapped[str | None]
+    confidence: Mapped[float]
+    novelty: Mapped[float]
+    reason: Mapped[Reason]
+    windows: Mapped[int]
+    counts: Mapped[dict[str, Any]]
+    """Windows per label, 'unknown' and 'not inspected' among them."""
+
+    capture: Mapped[CaptureRow] = relationship(lazy="raise")
+    verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")
+
+
+class VerdictRow(Base):
+    """What we state of one window; see `models.domain.verdict.Verdict` for the fields."""
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        CheckConstraint("confidence >= 0 AND confidence <= 1", name="confidence_is_probability"),
+        CheckConstraint("height > 0 AND width > 0", name="window_has_extent"),
+    )
+
+    inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int]
+    level_height: Mapped[int]
+    level_width: Mapped[int]
+    top: Mapped[int]
+    left: Mapped[int]
+    height: Mapped[int]
+    width: Mapped[int]
+    label: Mapped[str | None]
+    confidence: Mapped[float]
+    novelty: Mapped[float]
+    reason: Mapped[Reason]
+    likeliest: Mapped[str | None]
+    runner_up: Mapped[str | None]
+    runner_up_confidence: Mapped[float]
+    also: Mapped[list[str]]
+
+
+IS_OPEN = text(f"state IN ('{AlertState.OPEN.value}', '{AlertState.ACKNOWLEDGED.value}')")
+"""An alert that still gathers repeats."""
+
+
+class AlertRow(Base):
+    """One trouble, however many captures show it."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index("uq_alert_open_fingerprint", "fingerprint", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+        Index("ix_alert_last_seen_id", "last_seen", "id"),
+    )
+
+    id: Mapped[Id]
+    fingerprint: Mapped[Sha256]
+    """Unique among the alerts that are not closed."""
+    rule: Mapped[str]
+    pattern: Mapped[str]
+    product: Mapped[str | None]
+    step: Mapped[str | None]
+    tool: Mapped[str | None]
+    severity: Mapped[Severity]
+    state: Mapped[AlertState]
+    title: Mapped[str]
+    action: Mapped[str]
+    inspection_id: Mapped[Sha256 | None] = mapped_column(ForeignKey("inspection.id"))
+    """The inspection that raised it first; the others are its occurrences."""
+    job_id: Mapped[int | None] = mapped_column(BigInt, ForeignKey("job.id"))
+    """The job that raised it first, where there is no inspection: quarantined or dead."""
+    count: Mapped[int]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    version: Mapped[int]
+    """Grows when a person changes the alert (optimistic locking); repeats leave it alone."""
+    handled_by: Mapped[str | None]
+    handled_at: Mapped[datetime | None]
+
+
+class AlertOccurrenceRow(Base):
+    """One subject that showed one trouble; it counts once, however often and with whatever bundle it is inspected."""
+
+    __tablename__ = "alert_occurrence"
+
+    fingerprint: Mapped[Sha256] = mapped_column(primary_key=True)
+    subject: Mapped[Sha256] = mapped_column(primary_key=True)
+    """Id of the capture, or hash of the file that could not be inspected."""
+    alert_id: Mapped[int] = mapped_column(BigInt, ForeignKey("alert.id"), index=True)
+    inspection_id: Mapped[Sha256 | None] = mapped_column(ForeignKey("inspection.id"), index=True)
+    seen_at: Mapped[datetime]
+
+
+class AlertEventRow(Base):
+    """What happened to an alert, and who did it. Rows are only ever added; each carries the hash of the one before."""
+
+    __tablename__ = "alert_event"
+
+    alert_id: Mapped[int] = mapped_column(BigInt, ForeignKey("alert.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    before: Mapped[AlertState | None]
+    after: Mapped[AlertState]
+    note: Mapped[str]
+    previous_hash: Mapped[Sha256]
+    hash: Mapped[Sha256]
+
+
+class OutboxRow(Base):
+    """A message to one channel, written with what it tells of and sent afterwards, at least once."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("uq_outbox_event_id_channel", "event_id", "channel", unique=True),
+        Index("ix_outbox_channel_sent_at_not_before", "channel", "sent_at", "not_before"),
+    )
+
+    id: Mapped[Id]
+    event_id: Mapped[Sha256]
+    """Goes out as Idempotency-Key: receivers drop what they know."""
+    channel: Mapped[str]
+    alert_id: Mapped[int] = mapped_column(BigInt, ForeignKey("alert.id"), index=True)
+    body: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    """Given up; shown to people, because an alert that reached nobody is one nobody knows of."""
+    error: Mapped[str | None]

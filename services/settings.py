@@ -1,0 +1,145 @@
+"""Where things are: paths, addresses, ports, limits and secrets, from the environment (`WAFERWATCH_*`).
+
+Nothing here can change a verdict: whatever can is the recipe, which travels in the bundle.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.domain.errors import ConfigurationError
+
+PREFIX = "WAFERWATCH_"
+
+
+class Afterwards(StrEnum):
+    """What happens to a file in the watch folder once its row is committed."""
+
+    KEEP = "keep"
+    MOVE = "move"
+    DELETE = "delete"
+
+
+class Settings(BaseSettings):
+    """Everything an installation decides; each field is one environment variable, `home` is `WAFERWATCH_HOME`.
+
+    Attributes:
+        home: folder of everything this machine keeps; the other folders lie in it unless they are set.
+        database_url: SQLAlchemy URL; SQLite in `home` by default, `postgresql+psycopg://…` for more than one machine.
+        database_timeout_s: longest a database call may take before the connection is cut, seconds.
+        spool_dir: where accepted files are kept under their content hash; local disk, or shared by all machines.
+        watch_dir: folder the watcher looks at.
+        watch_every_s: pause between two looks, seconds; a file is taken once two looks saw the same size and time.
+        watch_deadline_s: how long a file may stay incomplete before it is quarantined, seconds.
+        watch_include: file names taken, shell patterns; comma-separated JSON list in the environment.
+        watch_exclude: file names left alone; the defaults are what tools call files they are still writing.
+        afterwards: what happens to the source file once its row is committed.
+        done_dir: where `afterwards=move` puts it.
+        file_limit_bytes: largest file accepted.
+        bundle: folder of a bundle, or the registry alias to follow.
+        model_name: registered model that `bundle` is an alias of.
+        mlflow_uri: tracking and registry address.
+        host: address the API and dashboard listen on.
+        port: its port.
+        metrics_port: port of the inspection processes' metrics.
+        token: bearer token of the API; needed as soon as `host` is not this machine alone.
+        lease_s: how long a worker may be silent before its job is given to another, seconds.
+        max_attempts: tries of a job before it is dead and raises an alert.
+        webhook_url: where alerts are sent, if anywhere.
+        webhook_secret: key of the HMAC-SHA256 signature on each message; needed with `webhook_url`.
+        webhook_private: True allows webhooks to private and loopback addresses (a receiver inside the plant).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
+
+    home: Path = Path(".waferwatch")
+    database_url: str = Field(
+        default_factory=lambda known: f"sqlite:///{known['home'] / 'waferwatch.db'}", repr=False, min_length=1
+    )
+    database_timeout_s: float = Field(default=3.0, gt=0)
+    spool_dir: Path = Field(default_factory=lambda known: known["home"] / "spool")
+    watch_dir: Path = Field(default_factory=lambda known: known["home"] / "watch")
+    watch_every_s: float = Field(default=1.0, gt=0)
+    watch_deadline_s: float = Field(default=300.0, ge=0)
+    watch_include: tuple[str, ...] = ("*",)
+    watch_exclude: tuple[str, ...] = (".*", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "~*", "*~")
+    afterwards: Afterwards = Afterwards.KEEP
+    done_dir: Path = Field(default_factory=lambda known: known["home"] / "done")
+    file_limit_bytes: int = Field(default=64 * 1024**3, gt=0)
+    bundle: str = Field(default="champion", min_length=1)
+    model_name: str = Field(default="wafer", min_length=1)
+    mlflow_uri: str = Field(default_factory=lambda known: f"sqlite:///{known['home'] / 'mlflow.db'}", repr=False)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    metrics_port: int = Field(default=9108, ge=0, le=65535)
+    token: SecretStr | None = None
+    lease_s: float = Field(default=30.0, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
+    webhook_url: HttpUrl | None = None
+    webhook_secret: SecretStr | None = None
+    webhook_private: bool = False
+
+    @field_validator("home", "spool_dir", "watch_dir", "done_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        """A service outlives the folder it was started in."""
+        return folder.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise ValueError(
+                "webhook_url needs webhook_secret: receivers must be able to tell our messages from others"
+            )
+        if self.token is None and not _is_loopback(self.host):
+            raise ValueError("host is reachable from other machines: token must be set")
+        if self.done_dir.is_relative_to(self.watch_dir) or self.spool_dir.is_relative_to(self.watch_dir):
+            raise ValueError("spool_dir and done_dir must not lie in watch_dir: files would be taken in again")
+        return self
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Settings from the environment; keyword arguments win.
+
+        Raises:
+            ConfigurationError: a value is wrong, or a variable is a misspelling of a setting.
+        """
+        _refuse_misspelt(os.environ, set(cls.model_fields))
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]).upper()
+            raise ConfigurationError(
+                "bad setting", where=f"{PREFIX}{where}" if where else "settings", got=first["msg"]
+            ) from error
+
+    def make_folders(self) -> None:
+        """Create the folders this machine writes to (owner only: wafer data is confidential)."""
+        for folder in (self.home, self.spool_dir, self.watch_dir):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_misspelt(environment: Mapping[str, str], known: set[str]) -> None:
+    for name in environment:
+        setting = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and setting not in known:
+            meant = difflib.get_close_matches(setting, known, n=1, cutoff=0.85)
+            if meant:
+                raise ConfigurationError("unknown setting", where=name, expected=f"{PREFIX}{meant[0].upper()}")
