@@ -1,0 +1,1 @@
+"""Ray Serve as thin shells around plain code: classifier replicas hold models, inspector replicas lease jobs."""
