@@ -1,7 +1,7 @@
 """The tables, typed. Times are UTC with zone, hashes are lower-case hex, JSON holds lists and objects of scalars.
 
     source_file ─< receipt                     bytes, kept once; each time they arrived
-        ├─< job ─< inspection ─< verdict       work to do; what it found
+        ├─< job ─< inspection ─< verdict       work to do; what it found (until then: block)
         └─< capture ─< inspection
     alert ─< alert_occurrence, alert_event     one trouble; the captures that showed it; what people did
         └─< outbox                             messages still to be sent, one per channel
@@ -103,6 +103,7 @@ class Base(DeclarativeBase):
         list[str]: JSON(none_as_null=True),
         list[float]: JSON(none_as_null=True),
         dict[str, Any]: JSON(),
+        list[dict[str, Any]]: JSON(),
         JobState: _words(JobState),
         CaptureKind: _words(CaptureKind),
         Reason: _words(Reason),
@@ -135,6 +136,8 @@ class ReceiptRow(Base):
     job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("job.id"), index=True)
     origin: Mapped[str]
     """Which door: 'watch', 'upload' or 'command'."""
+    sender: Mapped[str]
+    """Who brought it: a tool, a person, a key's name; '' if nobody said."""
     path: Mapped[str]
     """Where it lay, or the name the client gave it."""
     received_at: Mapped[datetime] = mapped_column(index=True)
@@ -153,6 +156,8 @@ class JobRow(Base):
     route: Mapped[str]
     """What shall judge: the digest of a bundle, or a name that workers resolve."""
     state: Mapped[JobState]
+    sender: Mapped[str] = mapped_column(index=True)
+    """Who brought these bytes first: quotas count by it."""
     priority: Mapped[int]
     """Higher goes first: a held lot before a backfill."""
     attempts: Mapped[int] = mapped_column(default=0)
@@ -164,6 +169,8 @@ class JobRow(Base):
     """Earliest next try (backoff)."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    windows_done: Mapped[int] = mapped_column(default=0)
+    """Progress of the try under way, for people."""
     error_code: Mapped[str | None]
     error_what: Mapped[str | None]
     error_where: Mapped[str | None]
@@ -256,6 +263,19 @@ class VerdictRow(Base):
 
 IS_OPEN = text(f"state IN ('{AlertState.OPEN.value}', '{AlertState.ACKNOWLEDGED.value}')")
 """An alert that still gathers repeats."""
+
+
+class BlockRow(Base):
+    """Verdicts of some windows of a capture whose inspection is not finished: a retry goes on behind them."""
+
+    __tablename__ = "block"
+
+    job_id: Mapped[int] = mapped_column(BigInt, ForeignKey("job.id"), primary_key=True)
+    inspection_id: Mapped[Sha256] = mapped_column(primary_key=True)
+    """Id that the inspection will have: no row of that name exists yet."""
+    first: Mapped[int] = mapped_column(primary_key=True)
+    """Ordinal of the first window."""
+    verdicts: Mapped[list[dict[str, Any]]]
 
 
 class AlertRow(Base):

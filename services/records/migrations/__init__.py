@@ -1,0 +1,48 @@
+"""Steps from one shape of the tables to the next (Alembic), packaged so that every process can upgrade at its start."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from models.domain.errors import ConfigurationError
+from services.records.session import Database
+
+_LOCK = 0x7761666572  # "wafer": one process at a time migrates a PostgreSQL database
+
+
+def upgrade(database: Database) -> None:
+    """Bring the tables to the newest shape; does nothing if they have it. Safe to call from several processes at once.
+
+    Raises:
+        ConfigurationError: the database is newer than this program.
+        RetryableError: the database is unreachable.
+    """
+    with database.write() as session:
+        connection = session.connection()
+        if not database.is_sqlite:  # SQLite's BEGIN IMMEDIATE is such a lock already
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config = _config(connection)
+        scripts = ScriptDirectory.from_config(config)
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise ConfigurationError(
+                "database is newer than this program",
+                where=database.url.render_as_string(hide_password=True),
+                expected=f"revision {scripts.get_current_head()} or older",
+                got=f"revision {current}",
+                remedy="start the newer waferwatch, or restore the backup made before the upgrade",
+            )
+        command.upgrade(config, "head")
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
