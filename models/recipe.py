@@ -1,0 +1,210 @@
+"""The recipe: everything that can change a verdict, frozen, in one file that travels in the bundle.
+
+How a model is trained stands in `models.training_recipe`; both are plain data and import no torch.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from models.domain.capture import CaptureKind
+from models.domain.errors import ConfigurationError
+from models.domain.tiling import Tiling
+from models.training_recipe import TrainingRecipe
+
+ViewName = Literal["identity", "rot90", "rot180", "rot270", "flip", "flip_rot90", "flip_rot180", "flip_rot270"]
+"""The symmetries of the square: `flip` mirrors left and right, rotations turn counter-clockwise afterwards."""
+
+ScoreName = Literal[
+    "max_probability",
+    "energy",
+    "max_logit",
+    "mahalanobis",
+    "relative_mahalanobis",
+    "gaussian_mixture",
+    "neighbours",
+    "vim",
+]
+"""Novelty scores; `models.open_set` says what each is and where it comes from."""
+
+NetworkName = Literal[
+    "small",
+    "lenet5",
+    "alexnet",
+    "vgg11_bn",
+    "vgg16_bn",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "densenet121",
+    "squeezenet1_1",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "inception_v3",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+]
+
+
+class Part(BaseModel):
+    """A frozen section of a recipe; a misspelt or unknown key is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TilingRecipe(Part):
+    """How captures are cut; see `models.domain.tiling.Tiling`."""
+
+    tile: PositiveInt = 64
+    overlap: Annotated[int, Field(ge=0)] = 0
+    levels: tuple[int, ...] = (0,)
+
+
+class PreprocessingRecipe(Part):
+    """Pixels to numbers: (value / 255 - mean) / std per channel.
+
+    Attributes:
+        mean: one per channel, or a single one for all.
+        std: likewise, positive.
+        radius: append a channel with the distance from the patch's centre (0 there, 1 at the middle of its edges), for
+            whole wafers, where ring, edge and centre are the names of patterns. Turning and mirroring leave it alone.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
+    radius: bool = False
+
+
+class NetworkRecipe(Part):
+    """Which network, and how large.
+
+    Attributes:
+        name: `small` is our own; the others are LeNet-5 and torchvision's.
+        widths: channels of each block of `small`; between blocks the map is halved.
+        convolutions: 3 × 3 convolutions in each block of `small`.
+        normalisation: of `small`; `group` does not depend on the batch, `batch` is needed for dense inference.
+        padding: of `small`; `none` makes patch-wise and dense inference equal, `same` keeps small tiles usable.
+        pooling: of `small`; how the last map becomes one vector.
+        embedding: length of the embedding of `small`; 0 takes the pooled features as they are.
+        dropout: share of the embedding hidden while training.
+        weights: torchvision weights to start from (`DEFAULT`), or none.
+    """
+
+    name: NetworkName = "small"
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (24, 48, 96, 192)
+    convolutions: PositiveInt = 2
+    normalisation: Literal["batch", "group"] = "batch"
+    padding: Literal["same", "none"] = "same"
+    pooling: Literal["mean", "mean+max"] = "mean"
+    embedding: Annotated[int, Field(ge=0)] = 128
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weights: Literal["DEFAULT"] | None = None
+
+
+class OpenSetRecipe(Part):
+    """How strangeness is measured and how much of the known may be sent to a person.
+
+    Attributes:
+        scores: one score, or several whose conformal p-values are combined (Fisher).
+        budget: promised share of known windows that are refused a label as novel.
+        per_class: a threshold for each predicted class (Mondrian) where there are enough calibration windows.
+        neighbours: k of the k-NN score and of the reference examples shown.
+        components: of the Gaussian mixture.
+        latent: dimensions kept for the Gaussian mixture (PCA) and ViM's principal space.
+        reference_per_class: reference embeddings kept of each class at most.
+    """
+
+    scores: Annotated[tuple[ScoreName, ...], Field(min_length=1)] = (
+        "neighbours",
+        "gaussian_mixture",
+        "relative_mahalanobis",
+    )
+    budget: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    per_class: bool = False
+    neighbours: PositiveInt = 10
+    components: PositiveInt = 16
+    latent: PositiveInt = 32
+    reference_per_class: PositiveInt = 1000
+
+
+class Recipe(Part):
+    """Everything that can change a verdict.
+
+    Attributes:
+        name: of the model in the registry.
+        kind: captures it is for.
+        channels: of a patch.
+        views: test-time views; the first is always taken.
+        merge: how the beliefs of the views become one.
+        adaptive_views: take one view first and more only where it is unsure (cut-off in the bundle).
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    kind: CaptureKind = CaptureKind.WAFER
+    tiling: TilingRecipe = TilingRecipe()
+    channels: PositiveInt = 2
+    preprocessing: PreprocessingRecipe = PreprocessingRecipe()
+    network: NetworkRecipe = NetworkRecipe()
+    views: Annotated[tuple[ViewName, ...], Field(min_length=1)] = ("identity",)
+    merge: Literal["posteriors", "logits", "votes"] = "posteriors"
+    adaptive_views: bool = False
+    open_set: OpenSetRecipe = OpenSetRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name, values in (("mean", self.preprocessing.mean), ("std", self.preprocessing.std)):
+            if len(values) not in (1, self.channels):
+                raise ValueError(f"preprocessing.{name} has {len(values)} values for {self.channels} channels")
+        if len(set(self.views)) != len(self.views):
+            raise ValueError("views repeat each other")
+        if len(set(self.open_set.scores)) != len(self.open_set.scores):
+            raise ValueError("open_set.scores repeat each other")
+        if self.tiling.overlap >= self.tiling.tile or not self.tiling.levels:
+            raise ValueError("tiling needs 0 <= overlap < tile and at least one level")
+        return self
+
+    @property
+    def domain_tiling(self) -> Tiling:
+        """The tiling in the words of the domain."""
+        return Tiling(tile=self.tiling.tile, overlap=self.tiling.overlap, levels=self.tiling.levels)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a recipe from YAML.
+
+        Raises:
+            ConfigurationError: no such file, not YAML, or not a recipe; says which key.
+        """
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(
+                "cannot read recipe", where=str(path), expected="a YAML file in UTF-8", got=str(error)
+            ) from error
+        return cls.parse(content, where=str(path))
+
+    @classmethod
+    def parse(cls, content: Any, where: str) -> Self:
+        """Check plain data (from YAML or JSON) and make a recipe of it.
+
+        Raises:
+            ConfigurationError: names the first wrong key and counts the others.
+        """
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first, *others = error.errors(include_url=False)
+            key = ".".join(str(part) for part in first["loc"])
+            more = f"; {len(others)} more wrong" if others else ""
+            raise ConfigurationError(
+                "bad recipe",
+                where=f"{where}: {key}" if key else where,
+                expected=first["msg"] + more,
+                got=repr(first["input"])[:80],
+                remedy="correct the recipe; pipelines/recipes holds working ones",
+            ) from error

@@ -1,0 +1,166 @@
+"""What a bundle remembers of its training: reference embeddings, the fitted novelty score, calibration figures.
+
+Plain arrays, written as one safetensors file; no pickle, no torch.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.errors import ConfigurationError
+
+NOVELTY_PREFIX = "novelty."
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """How the model judged M held-out known windows; from it any threshold's effect can be previewed.
+
+    Attributes:
+        truth: int64 (M,), index of the true class; -1 where labels are not exclusive.
+        predicted: int64 (M,), index of the likeliest class.
+        confidence: float32 (M,), its calibrated probability.
+        novelty: float32 (M,), higher is stranger.
+    """
+
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float32]
+    novelty: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Check that the columns belong together.
+
+        Raises:
+            ConfigurationError: they differ in length or are not vectors.
+        """
+        _same_length(
+            "calibration",
+            truth=self.truth,
+            predicted=self.predicted,
+            confidence=self.confidence,
+            novelty=self.novelty,
+        )
+
+
+def no_calibration() -> Calibration:
+    """A calibration of nothing."""
+    return Calibration(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Known examples in the latent space and what was fitted on them.
+
+    Attributes:
+        embeddings: float32 (R, D), as `Classifier.predict` returns them.
+        labels: int64 (R,), class index; -1 where labels are not exclusive.
+        groups: R names of the lot or flight each example is from.
+        ids: R sample ids, with which the dataset finds the picture.
+        novelty: arrays of the fitted score, see `models.open_set.restore`; empty = no novelty is measured.
+        calibration: judged held-out windows.
+    """
+
+    embeddings: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: tuple[str, ...]
+    ids: tuple[str, ...]
+    novelty: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=no_calibration)
+
+    def __post_init__(self) -> None:
+        """Check that every example has all its parts.
+
+        Raises:
+            ConfigurationError: they differ in number.
+        """
+        count = len(self.labels)
+        if (
+            self.embeddings.ndim != 2
+            or self.labels.ndim != 1
+            or {len(self.embeddings), len(self.groups), len(self.ids)} != {count}
+        ):
+            raise ConfigurationError(
+                "reference is inconsistent",
+                expected="embeddings (R, D) and R labels, groups and ids",
+                got=f"{self.embeddings.shape}, {self.labels.shape}, {len(self.groups)} groups, {len(self.ids)} ids",
+            )
+
+
+def reference_arrays(reference: Reference) -> dict[str, NDArray[np.generic]]:
+    """Flatten for a safetensors file; inverse of `reference_from_arrays`."""
+    calibration = reference.calibration
+    arrays: dict[str, NDArray[np.generic]] = {
+        "embeddings": _exact(reference.embeddings, np.float32),
+        "labels": _exact(reference.labels, np.int64),
+        "groups": _text_to_bytes(reference.groups),
+        "ids": _text_to_bytes(reference.ids),
+        "calibration.truth": _exact(calibration.truth, np.int64),
+        "calibration.predicted": _exact(calibration.predicted, np.int64),
+        "calibration.confidence": _exact(calibration.confidence, np.float32),
+        "calibration.novelty": _exact(calibration.novelty, np.float32),
+    }
+    for name, array in reference.novelty.items():
+        arrays[NOVELTY_PREFIX + name] = _exact(array, np.float32)
+    return arrays
+
+
+def reference_from_arrays(arrays: Mapping[str, NDArray[np.generic]], where: str) -> Reference:
+    """Rebuild a reference from the arrays of a safetensors file.
+
+    Raises:
+        ConfigurationError: an array is missing or the arrays do not fit together.
+    """
+    try:
+        return Reference(
+            embeddings=_exact(arrays["embeddings"], np.float32),
+            labels=_exact(arrays["labels"], np.int64),
+            groups=_bytes_to_text(arrays["groups"]),
+            ids=_bytes_to_text(arrays["ids"]),
+            novelty={
+                name.removeprefix(NOVELTY_PREFIX): _exact(array, np.float32)
+                for name, array in arrays.items()
+                if name.startswith(NOVELTY_PREFIX)
+            },
+            calibration=Calibration(
+                truth=_exact(arrays["calibration.truth"], np.int64),
+                predicted=_exact(arrays["calibration.predicted"], np.int64),
+                confidence=_exact(arrays["calibration.confidence"], np.float32),
+                novelty=_exact(arrays["calibration.novelty"], np.float32),
+            ),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise ConfigurationError(
+            "cannot read reference",
+            where=where,
+            expected="embeddings, labels, groups, ids and calibration",
+            got=repr(error),
+            remedy="write the bundle again with save_bundle",
+        ) from error
+
+
+def _same_length(what: str, **columns: NDArray[np.generic]) -> None:
+    shapes = {name: column.shape for name, column in columns.items()}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+        raise ConfigurationError(f"{what} is inconsistent", expected="vectors of one length", got=str(shapes))
+
+
+def _exact(array: NDArray[np.generic], dtype: type[Number]) -> NDArray[Number]:
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _text_to_bytes(texts: tuple[str, ...]) -> NDArray[np.uint8]:
+    # safetensors holds numbers only; JSON keeps any text and needs no separator of its own
+    return np.frombuffer(json.dumps(list(texts), ensure_ascii=False).encode(), dtype=np.uint8)
+
+
+def _bytes_to_text(array: NDArray[np.generic]) -> tuple[str, ...]:
+    content = json.loads(_exact(array, np.uint8).tobytes().decode())
+    if not isinstance(content, list) or not all(isinstance(text, str) for text in content):
+        raise ValueError("expected a JSON list of texts")
+    return tuple(content)

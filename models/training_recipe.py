@@ -1,0 +1,87 @@
+"""The part of the recipe that says how the network is trained; plain data, no torch.
+
+It cannot change what a finished bundle says, but it travels with it, so that every bundle tells how it was made.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen section; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class AugmentationRecipe(Section):
+    """Changes that keep the label.
+
+    Attributes:
+        symmetries: turn and mirror freely; set False where a pattern has a direction (notch, shadow).
+        rotation: turn whole wafers by any angle, as points.
+        shift: largest displacement of the whole picture, as a share of its side.
+        jitter: standard deviation of each defect's displacement, as a share of the wafer's diameter.
+        thin: largest share of the defects taken away.
+        noise: largest share of background defects added.
+        hide: chance that a part is treated as not inspected.
+        mix: chance that a pattern is laid on the background of another wafer.
+        photometry: strength of changes of brightness, contrast and blur (images).
+    """
+
+    symmetries: bool = True
+    rotation: bool = False
+    shift: Share = 0.0
+    jitter: Share = 0.0
+    thin: Share = 0.0
+    noise: Share = 0.0
+    hide: Share = 0.0
+    mix: Share = 0.0
+    photometry: Share = 0.0
+
+
+class TrainingRecipe(Section):
+    """How the weights are found.
+
+    Attributes:
+        epochs: passes of `samples_per_epoch` samples.
+        samples_per_epoch: drawn by the sampler; None = as many as there are.
+        batch: samples per step.
+        sampler: how often each class is drawn: as it occurs, by the root of its count, all alike, or moving from the
+            first to the last over the epochs.
+        loss: what is minimised; the last three weigh rare classes up.
+        loss_strength: focal's gamma, logit adjustment's tau, or class-balanced's beta.
+        label_smoothing: share of the target spread over all classes.
+        optimiser: AdamW, or SGD with Nesterov momentum 0.9.
+        lr: largest learning rate.
+        weight_decay: decoupled for AdamW.
+        schedule: of the learning rate after `warmup_share` of the steps.
+        warmup_share: steps with a rising learning rate, as a share of all.
+        clip: largest gradient norm; None = no limit.
+        ema: decay of the moving average of the weights that is released; None = the last weights.
+        patience: epochs without a better validation figure before training ends; None = never early.
+        precision: `auto` takes bfloat16 where the device computes with it.
+        augmentation: changes that keep the label.
+        seed: of everything random.
+    """
+
+    epochs: PositiveInt = 8
+    samples_per_epoch: PositiveInt | None = None
+    batch: PositiveInt = 128
+    sampler: Literal["natural", "square-root", "class-balanced", "progressive"] = "square-root"
+    loss: Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjustment", "class-balanced"] = "cross-entropy"
+    loss_strength: NonNegativeFloat = 1.0
+    label_smoothing: Share = 0.0
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    lr: PositiveFloat = 2e-3
+    weight_decay: NonNegativeFloat = 1e-2
+    schedule: Literal["one-cycle", "cosine", "plateau", "constant"] = "one-cycle"
+    warmup_share: Share = 0.1
+    clip: PositiveFloat | None = 5.0
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    patience: PositiveInt | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+    seed: NonNegativeInt = 0
