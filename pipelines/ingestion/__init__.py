@@ -1,0 +1,22 @@
+"""Files in, patches out: the same code cuts for training and for serving."""
+
+from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
+from pipelines.ingestion.cutting import cut
+from pipelines.ingestion.limits import Limits
+from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
+from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
+
+__all__ = [
+    "CaptureReader",
+    "DieGrid",
+    "DieMap",
+    "DieReader",
+    "Limits",
+    "PointMap",
+    "PointReader",
+    "ReadWarning",
+    "cut",
+    "render_die_maps",
+    "render_dies",
+    "render_points",
+]

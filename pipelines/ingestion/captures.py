@@ -1,0 +1,75 @@
+"""What a file becomes once opened: readers of one capture each, which give the pixels of any of its windows."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from models.domain.capture import Capture
+from models.domain.patch import Patch
+from models.domain.tiling import Window
+from pipelines.ingestion.rendering import render_dies, render_points
+from pipelines.ingestion.wafer_maps import DieMap, PointMap
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWarning:
+    """Something odd in a file that was read nevertheless.
+
+    Attributes:
+        code: stable kebab-case name.
+        message: one line for people.
+        line: of the file, from 1, where there is one.
+    """
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+class CaptureReader(Protocol):
+    """One capture of a file, open for reading."""
+
+    @property
+    def capture(self) -> Capture:
+        """What was inspected."""
+
+    @property
+    def warnings(self) -> tuple[ReadWarning, ...]:
+        """What was odd in the file."""
+
+    def read(self, window: Window) -> Patch:
+        """Pixels of a window of any level of the capture's pyramid."""
+
+
+@runtime_checkable
+class StreamReader(Protocol):
+    """A reader that is much faster when it knows what comes next: images are decoded from top to bottom."""
+
+    def stream(self, windows: Iterable[Window]) -> Iterator[Patch]:
+        """Patches of the windows, in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class PointReader:
+    """A wafer known by the places of its defects."""
+
+    capture: Capture
+    points: PointMap
+    warnings: tuple[ReadWarning, ...] = ()
+
+    def read(self, window: Window) -> Patch:
+        """Draw a window; the first one that is not the whole wafer sorts the defects by place."""
+        return render_points(self.points, window)
+
+
+@dataclass(frozen=True, eq=False)
+class DieReader:
+    """A wafer known by the state of its dies."""
+
+    capture: Capture
+    dies: DieMap
+    warnings: tuple[ReadWarning, ...] = ()
+
+    def read(self, window: Window) -> Patch:
+        """Draw a window."""
+        return render_dies(self.dies, window)

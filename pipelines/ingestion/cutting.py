@@ -1,0 +1,22 @@
+"""Cut a capture into patches, as a tiling says."""
+
+from collections.abc import Iterator
+
+from models.domain.patch import Patch
+from models.domain.tiling import Tiling, plan
+from pipelines.ingestion.captures import CaptureReader, StreamReader
+
+
+def cut(reader: CaptureReader, tiling: Tiling) -> Iterator[Patch]:
+    """All patches of a capture, level by level, row by row; one at a time, so that memory stays bounded.
+
+    Raises:
+        ConfigurationError: the capture has no such level.
+        InputError: the file turns out to be broken where it is read.
+    """
+    windows = plan(reader.capture, tiling)
+    if isinstance(reader, StreamReader):
+        yield from reader.stream(windows)
+    else:
+        for window in windows:
+            yield reader.read(window)
