@@ -1,0 +1,1 @@
+"""File formats, one module or package each; what they have in common is in `pipelines.ingestion`."""

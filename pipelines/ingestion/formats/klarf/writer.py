@@ -1,0 +1,130 @@
+"""Writing KLARF: the same dialect, the same order, deterministic bytes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from models.domain.errors import ConfigurationError, InputError
+from pipelines.ingestion.formats.klarf.cells import image_cells, row_texts
+from pipelines.ingestion.formats.klarf.defects import Defects
+from pipelines.ingestion.formats.klarf.document import (
+    DefectRows,
+    Field,
+    Listing,
+    Part,
+    Record,
+    Statement,
+)
+from pipelines.ingestion.formats.klarf.model import Klarf
+from pipelines.ingestion.formats.klarf.words import quote
+
+
+def write_klarf(klarf: Klarf, target: str | Path | BinaryIO, *, newline: str = "\n") -> None:
+    """Write the file; a path must be new, and appears only once it is whole and on disk.
+
+    Args:
+        klarf: what to write.
+        target: a path, or a binary stream.
+        newline: line end, a bare line feed or CR LF.
+
+    Raises:
+        ConfigurationError: something is at that path already.
+        InputError: the parts do not make a file of that version.
+    """
+    pieces = _nested(klarf) if klarf.nested else _flat(klarf)
+    if not isinstance(target, str | Path):
+        _pour(pieces, target, newline)
+        return
+    path = Path(target)
+    if path.exists():
+        raise ConfigurationError(
+            "will not write over a file", where=str(path), remedy="choose another name or remove the file first"
+        )
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as stream:
+            _pour(pieces, stream, newline)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(part, path)  # unlike a rename, this fails if somebody took the name meanwhile
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pour(pieces: Iterator[str], stream: BinaryIO, newline: str) -> None:
+    for piece in pieces:
+        text = piece if newline == "\n" else piece.replace("\n", newline)
+        stream.write(text.encode("latin-1", "replace"))
+
+
+def _flat(klarf: Klarf) -> Iterator[str]:
+    layout: list[str] = []
+    for part in klarf.parts:
+        if isinstance(part, Statement):
+            if part.is_a("DefectRecordSpec"):
+                layout = [name.upper() for name in part.values[1:]]
+            yield f"{part.keyword} {part.text};\n" if part.text else f"{part.keyword};\n"
+        elif isinstance(part, DefectRows):
+            table = klarf.tables[part.table]
+            if layout != [column.name for column in table.layout]:
+                raise InputError(
+                    "defects do not fit their DefectRecordSpec",
+                    expected=" ".join(column.name for column in table.layout),
+                    got=" ".join(layout),
+                )
+            yield from _defect_list(table, part)
+        else:
+            raise InputError("not a statement of the flat dialect", where=part.name, remedy="write it as version 1.8")
+    yield "EndOfFile;\n"
+
+
+def _defect_list(table: Defects, rows: DefectRows) -> Iterator[str]:
+    yield "DefectList"
+    for block in row_texts(table, rows.start, rows.stop, image_cells(table, rows.start, rows.stop, nested=False)):
+        yield "\n " + "\n ".join(block)
+    yield ";\n"
+
+
+def _nested(klarf: Klarf) -> Iterator[str]:
+    for part in klarf.parts:
+        if not isinstance(part, Record):
+            raise InputError("only records may stand at the top of a 1.8 file", got=type(part).__name__)
+        yield from _record(klarf, part, "")
+    yield "EndOfFile;\n"
+
+
+def _record(klarf: Klarf, record: Record, indent: str) -> Iterator[str]:
+    label = f" {quote(record.label)}" if record.label else ""
+    yield f"{indent}Record {record.name}{label}\n{indent}{{\n"
+    for part in record.parts:
+        yield from _part(klarf, part, indent + "  ")
+    yield f"{indent}}}\n"
+
+
+def _part(klarf: Klarf, part: Part, indent: str) -> Iterator[str]:
+    if isinstance(part, Record):
+        yield from _record(klarf, part, indent)
+    elif isinstance(part, Field):
+        yield f"{indent}Field {part.name} {len(part.values)} {{{part.text}}}\n"
+    elif isinstance(part, Listing):
+        body = f"{part.text}\n" if part.text else ""
+        yield f"{_list_head(part.name, part, len(part.rows), indent)}{body}{indent}  }}\n{indent}}}\n"
+    elif isinstance(part, DefectRows):
+        table = klarf.tables[part.table]
+        yield _list_head("DefectList", table, part.stop - part.start, indent)
+        images = image_cells(table, part.start, part.stop, nested=True)
+        for block in row_texts(table, part.start, part.stop, images):
+            yield "".join(f"{row} ;\n" for row in block)
+        yield f"{indent}  }}\n{indent}}}\n"
+    else:
+        raise InputError("a statement of the flat dialect in a 1.8 file", where=part.keyword)
+
+
+def _list_head(name: str, described: Listing | Defects, rows: int, indent: str) -> str:
+    layout = described.columns if isinstance(described, Listing) else described.layout
+    columns = ", ".join(f"{column.type} {column.name}" for column in layout)
+    return (
+        f"{indent}List {name}\n{indent}{{\n{indent}  Columns {len(layout)} {{ {columns} }}\n"
+        f"{indent}  Data {rows}\n{indent}  {{\n"
+    )
