@@ -1,0 +1,71 @@
+"""The steps lead to exactly the tables the program has, on both databases."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from models.domain.errors import ConfigurationError
+from services.records.migrations import upgrade
+from services.records.session import Database
+from services.records.tables import Base
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.create_empty()
+    yield url
+    server.drop(url)
+
+
+def test_steps_lead_to_the_tables(empty_url: str) -> None:
+    database = Database(empty_url)
+    upgrade(database)
+    with database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+    database.close()
+
+
+def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    databases = [Database(empty_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(databases)) as pool:
+        list(pool.map(upgrade, databases))  # raises what they raised
+    for database in databases:
+        database.close()
+
+
+def test_a_newer_database_is_left_alone(database: Database) -> None:
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer than this program"):
+        upgrade(database)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE alert_event SET note = 'x'", "DELETE FROM alert_event"])
+def test_history_of_alerts_cannot_be_changed(database: Database, statement: str) -> None:
+    with database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO alert (id, fingerprint, rule, pattern, severity, state, title, action, count, first_seen,"
+                " last_seen, version) VALUES (1, 'f', 'r', 'p', 'info', 'open', 't', 'a', 1, '2026-01-01 00:00:00',"
+                " '2026-01-01 00:00:00', 1)"
+            )
+        )
+        session.execute(
+            text(
+                "INSERT INTO alert_event (alert_id, number, at, actor, after, note, previous_hash, hash)"
+                " VALUES (1, 0, '2026-01-01 00:00:00', 'x', 'open', '', '', '')"
+            )
+        )
+    with pytest.raises(DBAPIError, match="append-only"), database.engine.begin() as connection:
+        connection.execute(text(statement))
