@@ -1,0 +1,167 @@
+"""Errors at the edge: every WaferwatchError becomes one answer, as JSON (RFC 9457) or as a page, as the asker prefers.
+
+WaferwatchError
+├── InputError
+│   ├── NotFoundError      404      ├── UnauthorizedError  401
+│   ├── ConflictError      409      └── ForbiddenError     403
+│   └── (other)            422
+├── RetryableError         503 with Retry-After
+└── ConfigurationError     500
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.domain.errors import InputError, RetryableError, WaferwatchError
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = 3
+_log = logging.getLogger(__name__)
+
+
+class NotFoundError(InputError):
+    """There is no such thing under this address."""
+
+    code = "not-found"
+
+
+class ConflictError(InputError):
+    """Somebody else changed it first: look again, then decide again."""
+
+    code = "conflict"
+
+
+class UnauthorizedError(InputError):
+    """Who asks must say who they are."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(InputError):
+    """The request may not come from there."""
+
+    code = "forbidden"
+
+
+_STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (WaferwatchError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+"""The first kind that fits decides: special kinds stand before general ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as the asker sees it: title says what, detail is the whole line; empty parts say nothing."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    where: str = ""
+    expected: str = ""
+    got: str = ""
+    remedy: str = ""
+
+
+ProblemPage = Callable[[Request, Problem], Response]
+"""Draws a problem for people; given by the dashboard, so that the API does not know how pages look."""
+
+
+def problem_of(error: WaferwatchError) -> Problem:
+    """The answer to an error of ours."""
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    parts = error.complaint
+    return Problem(
+        int(status), error.code, parts.what, str(error), parts.where, parts.expected, parts.got, parts.remedy
+    )
+
+
+def respond(request: Request, problem: Problem, page: ProblemPage | None) -> Response:
+    """A problem as a page for browsers outside /api, as JSON for everybody else."""
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    if page is not None and wants_page:
+        response = page(request, problem)
+    else:
+        body = {key: value for key, value in asdict(problem).items() if value != ""}
+        response = JSONResponse({"type": "about:blank", **body}, problem.status, media_type=MEDIA_TYPE)
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def handle_errors(app: FastAPI, page: ProblemPage | None) -> None:
+    """Install the one place where exceptions become answers."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, WaferwatchError)
+        problem = problem_of(error)
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.warning("%s %s: %s", request.method, request.url.path, error)
+        return respond(request, problem, page)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = str(error.detail)
+        code = HTTPStatus(error.status_code).name.lower().replace("_", "-")
+        response = respond(request, Problem(error.status_code, code, detail, detail), page)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return respond(request, problem_of(_first_complaint(error)), page)
+
+    app.add_exception_handler(WaferwatchError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+class LastResort:
+    """Answers what nobody foresaw with 500 and a reference; the log has the traceback under it, the answer has not."""
+
+    def __init__(self, app: ASGIApp, page: ProblemPage | None) -> None:
+        self.app = app
+        self.page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through, watching whether an answer was begun."""
+        began = False
+
+        async def watching(message: Message) -> None:
+            nonlocal began
+            began = began or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watching)
+        except Exception:
+            if scope["type"] != "http" or began:
+                raise
+            request, reference = Request(scope), uuid4().hex[:12]
+            _log.exception("%s %s: unforeseen [%s]", request.method, request.url.path, reference)
+            detail = f"something unforeseen happened; the log has it under {reference}"
+            problem = Problem(500, "unforeseen", "unforeseen error", detail, where=reference)
+            await respond(request, problem, self.page)(scope, receive, send)
+
+
+def _first_complaint(error: RequestValidationError) -> InputError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return InputError("bad request", where=where, expected=first["msg"], got=repr(first.get("input"))[:80])
