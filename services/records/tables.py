@@ -10,7 +10,7 @@ A lazy load is a bug (`lazy="raise"`): queries say what they need.
 """
 
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
 from sqlalchemy import (
@@ -70,6 +70,16 @@ class JobState(StrEnum):
     QUARANTINED = "quarantined"
     """The input is wrong and stays wrong; the reason is on the row."""
     CANCELLED = "cancelled"
+
+
+class Priority(IntEnum):
+    """Places in the queue; any number between them is one, too."""
+
+    HELD_LOT = 0
+    """Production waits for the verdict."""
+    NORMAL = 100
+    BACKFILL = 200
+    """Archives that are inspected when nothing else is to do."""
 
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
@@ -159,7 +169,7 @@ class JobRow(Base):
     sender: Mapped[str] = mapped_column(index=True)
     """Who brought these bytes first: quotas count by it."""
     priority: Mapped[int]
-    """Higher goes first: a held lot before a backfill."""
+    """Lower goes first, see `Priority`."""
     attempts: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(default=0)
     """Grows with every claim: whoever shows an older one has lost the job."""

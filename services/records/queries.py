@@ -1,0 +1,213 @@
+"""What pages and API ask for. Lists are newest first, in pages that start behind a row (keyset), never at an offset."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.orm import joinedload
+
+from models.domain.alert import AlertState
+from models.domain.errors import InputError
+from models.domain.verdict import Reason
+from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
+from services.records.session import ReadSession, now
+from services.records.tables import (
+    AlertEventRow,
+    AlertOccurrenceRow,
+    AlertRow,
+    CaptureRow,
+    InspectionRow,
+    JobRow,
+    JobState,
+    OutboxRow,
+    SourceFileRow,
+    VerdictRow,
+)
+from services.records.views import (
+    AlertDetail,
+    AlertSummary,
+    Cursor,
+    Health,
+    InspectionDetail,
+    InspectionSummary,
+    JobSummary,
+    Page,
+)
+
+LIVE = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
+NEEDS_A_PERSON = (JobState.QUARANTINED, JobState.DEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionFilter:
+    """Which inspections; what is None does not matter.
+
+    Attributes:
+        lot: lot of the wafer.
+        tool: inspection tool.
+        product: product.
+        step: process step.
+        label: the capture's own label.
+        unknown: True for those refused a label, False for those given one.
+    """
+
+    lot: str | None = None
+    tool: str | None = None
+    product: str | None = None
+    step: str | None = None
+    label: str | None = None
+    unknown: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for SQL."""
+        given: list[ColumnElement[bool]] = [
+            column == value
+            for column, value in (
+                (CaptureRow.lot, self.lot),
+                (CaptureRow.tool, self.tool),
+                (CaptureRow.product, self.product),
+                (CaptureRow.step, self.step),
+                (InspectionRow.label, self.label),
+            )
+            if value is not None
+        ]
+        if self.unknown is not None:
+            refused = InspectionRow.label.is_(None) & (InspectionRow.reason != Reason.NOT_INSPECTED)
+            given.append(refused if self.unknown else ~refused)
+        return given
+
+
+def alerts(
+    session: ReadSession, *, states: Collection[AlertState] = LIVE, limit: int = 50, after: Cursor | None = None
+) -> Page[AlertSummary]:
+    """Alerts in these states, the most recently seen first."""
+    wanted = select(AlertRow).where(AlertRow.state.in_(states))
+    if after is not None:
+        wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, _number(after)))
+    wanted = wanted.order_by(AlertRow.last_seen.desc(), AlertRow.id.desc())
+    rows = session.scalars(wanted.limit(limit + 1)).all()
+    end = Cursor(rows[limit - 1].last_seen, str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(tuple(alert_summary(row) for row in rows[:limit]), end)
+
+
+def alert(session: ReadSession, alert_id: int, *, occurrences: int = 20) -> AlertDetail | None:
+    """One alert with the newest of its inspections and its history; None if there is none."""
+    row = session.get(AlertRow, alert_id)
+    if row is None:
+        return None
+    newest = (
+        _inspections()
+        .join(AlertOccurrenceRow, AlertOccurrenceRow.inspection_id == InspectionRow.id)
+        .where(AlertOccurrenceRow.alert_id == alert_id)
+        .order_by(AlertOccurrenceRow.seen_at.desc(), InspectionRow.id)
+        .limit(occurrences)
+    )
+    history = select(AlertEventRow).where(AlertEventRow.alert_id == alert_id).order_by(AlertEventRow.number)
+    first = _summaries(session, _inspections().where(InspectionRow.id == row.inspection_id))
+    return AlertDetail(
+        summary=alert_summary(row),
+        inspection=first[0] if first else None,
+        job=None if row.job_id is None else job(session, row.job_id),
+        occurrences=_summaries(session, newest),
+        events=tuple(event(item) for item in session.scalars(history)),
+    )
+
+
+def inspections(
+    session: ReadSession,
+    *,
+    which: InspectionFilter = InspectionFilter(),
+    limit: int = 50,
+    after: Cursor | None = None,
+) -> Page[InspectionSummary]:
+    """Inspections, the last recorded first."""
+    wanted = _inspections().where(*which.conditions())
+    if after is not None:
+        wanted = wanted.where(tuple_(InspectionRow.recorded_at, InspectionRow.id) < (after.moment, after.id))
+    wanted = wanted.order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc()).limit(limit + 1)
+    found = _summaries(session, wanted)
+    end = Cursor(found[limit - 1].recorded_at, found[limit - 1].id) if len(found) > limit else None
+    return Page(found[:limit], end)
+
+
+def inspection(session: ReadSession, inspection_id: str) -> InspectionDetail | None:
+    """One inspection with all its verdicts; None if there is none."""
+    found = _summaries(session, _inspections().where(InspectionRow.id == inspection_id))
+    if not found:
+        return None
+    verdicts = select(VerdictRow).where(VerdictRow.inspection_id == inspection_id).order_by(VerdictRow.ordinal)
+    part_of = select(AlertOccurrenceRow.alert_id).where(AlertOccurrenceRow.inspection_id == inspection_id).distinct()
+    return InspectionDetail(
+        summary=found[0],
+        verdicts=tuple(verdict(row) for row in session.scalars(verdicts)),
+        alert_ids=tuple(sorted(session.scalars(part_of))),
+    )
+
+
+def jobs(
+    session: ReadSession, *, states: Collection[JobState], limit: int = 50, after: Cursor | None = None
+) -> Page[JobSummary]:
+    """Jobs in these states, the newest first."""
+    wanted = select(JobRow).options(joinedload(JobRow.source)).where(JobRow.state.in_(states))
+    if after is not None:
+        wanted = wanted.where(JobRow.id < _number(after))
+    rows = session.scalars(wanted.order_by(JobRow.id.desc()).limit(limit + 1)).all()
+    end = Cursor(rows[limit - 1].created_at, str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(_job_summaries(session, rows[:limit]), end)
+
+
+def quarantine(session: ReadSession, *, limit: int = 50, after: Cursor | None = None) -> Page[JobSummary]:
+    """Files that could not be inspected and need a person: quarantined and dead jobs, with their reasons."""
+    return jobs(session, states=NEEDS_A_PERSON, limit=limit, after=after)
+
+
+def job(session: ReadSession, job_id: int) -> JobSummary | None:
+    """One job; None if there is none."""
+    row = session.get(JobRow, job_id, options=[joinedload(JobRow.source)])
+    return None if row is None else _job_summaries(session, [row])[0]
+
+
+def health(session: ReadSession) -> Health:
+    """How many jobs, alerts and messages are where, and how long the oldest wait."""
+    by_state = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples())
+    live = select(AlertRow.severity, AlertRow.state, func.count()).where(AlertRow.state.in_(LIVE))
+    by_severity = session.execute(live.group_by(AlertRow.severity, AlertRow.state)).all()
+    waiting = OutboxRow.sent_at.is_(None) & OutboxRow.failed_at.is_(None)
+    unsent, oldest_unsent = session.execute(select(func.count(), func.min(OutboxRow.created_at)).where(waiting)).one()
+    return Health(
+        at=now(session),
+        jobs={state: by_state.get(state, 0) for state in JobState},
+        alerts={(severity, state): number for severity, state, number in by_severity},
+        oldest_queued_at=session.scalar(select(func.min(JobRow.created_at)).where(JobRow.state == JobState.QUEUED)),
+        unsent=unsent,
+        oldest_unsent_at=oldest_unsent,
+        given_up=session.scalar(select(func.count()).where(OutboxRow.failed_at.is_not(None))) or 0,
+    )
+
+
+def _inspections() -> Select[InspectionRow, CaptureRow, SourceFileRow]:
+    return (
+        select(InspectionRow, CaptureRow, SourceFileRow)
+        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
+        .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
+    )
+
+
+def _summaries(
+    session: ReadSession, wanted: Select[InspectionRow, CaptureRow, SourceFileRow]
+) -> tuple[InspectionSummary, ...]:
+    return tuple(inspection_summary(*row) for row in session.execute(wanted))
+
+
+def _job_summaries(session: ReadSession, rows: Sequence[JobRow]) -> tuple[JobSummary, ...]:
+    found: dict[int, list[str]] = {row.id: [] for row in rows}
+    made = select(InspectionRow.job_id, InspectionRow.id).where(InspectionRow.job_id.in_(found))
+    for job_id, inspection_id in session.execute(made.order_by(InspectionRow.recorded_at, InspectionRow.id)):
+        found[job_id].append(inspection_id)
+    return tuple(job_summary(row, tuple(found[row.id])) for row in rows)
+
+
+def _number(cursor: Cursor) -> int:
+    if not cursor.id.isdecimal():
+        raise InputError("bad cursor", where="cursor", expected="one from `next` of the same list", got=cursor.id[:80])
+    return int(cursor.id)

@@ -1,0 +1,213 @@
+"""What pages and API read: frozen dataclasses, complete when they leave the database."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from models.domain.alert import AlertState, Severity
+from models.domain.capture import Capture
+from models.domain.errors import Complaint, InputError
+from models.domain.inspection import BundleRef
+from models.domain.verdict import Reason, Verdict
+from services.records.tables import JobState
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the next one starts behind this row, whatever was added meanwhile."""
+
+    moment: datetime
+    id: str
+
+    def __str__(self) -> str:
+        """Opaque text for a URL."""
+        return base64.urlsafe_b64encode(f"{self.moment.isoformat()}|{self.id}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read back what `str` gave.
+
+        Raises:
+            InputError: it is not one of our cursors.
+        """
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            moment, _, row = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
+            cursor = cls(datetime.fromisoformat(moment), row)
+        except (ValueError, binascii.Error) as error:
+            raise InputError("bad cursor", where="cursor", expected="one from `next`", got=text[:80]) from error
+        if cursor.moment.tzinfo is None or not row:
+            raise InputError("bad cursor", where="cursor", expected="one from `next`", got=text[:80])
+        return cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items, newest first, and where the next ones start (None = that was all)."""
+
+    items: tuple[Item, ...]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionSummary:
+    """A line of the list of inspections: what was judged, by which bundle, with what result.
+
+    Attributes:
+        id: hash of capture and bundle.
+        capture: what was judged.
+        sha256: the source file in the spool.
+        file_name: its name when it came.
+        bundle: by which bundle.
+        normal: that bundle's label for "nothing to act on".
+        label: the capture's own verdict, None = unknown.
+        confidence: of that verdict, 0..1.
+        novelty: of that verdict, higher is stranger.
+        reason: why.
+        windows: how many were judged.
+        counts: windows per label.
+        started_at: when the inspection began.
+        duration_s: how long it took, seconds.
+        recorded_at: when it was written.
+        received_at: when the file came in (received → recorded is what the operator waits for).
+    """
+
+    id: str
+    capture: Capture
+    sha256: str
+    file_name: str
+    job_id: int
+    bundle: BundleRef
+    normal: str | None
+    label: str | None
+    confidence: float
+    novelty: float
+    reason: Reason
+    windows: int
+    counts: Mapping[str, int]
+    started_at: datetime
+    duration_s: float
+    recorded_at: datetime
+    received_at: datetime
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if the capture was refused a label."""
+        return self.label is None and self.reason is not Reason.NOT_INSPECTED
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionDetail:
+    """The page of an inspection: its line, every verdict in the order of the windows, and the alerts it is part of."""
+
+    summary: InspectionSummary
+    verdicts: tuple[Verdict, ...]
+    alert_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """A line of the list of alerts. Show `version` to whoever may change it: the change must name it.
+
+    `inspection_id` is the first inspection that raised it; `job_id` the first job, where a file could not be inspected.
+    """
+
+    id: int
+    rule: str
+    pattern: str
+    product: str | None
+    step: str | None
+    tool: str | None
+    severity: Severity
+    state: AlertState
+    title: str
+    action: str
+    inspection_id: str | None
+    job_id: int | None
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    version: int
+    handled_by: str | None
+    handled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """What happened to an alert; `before` is None where it was opened."""
+
+    number: int
+    at: datetime
+    actor: str
+    before: AlertState | None
+    after: AlertState
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetail:
+    """The page of an alert.
+
+    Attributes:
+        summary: its line.
+        inspection: the inspection that raised it first, if one did.
+        job: the job that raised it first, where a file could not be inspected.
+        occurrences: the newest inspections that are part of it, at most the limit asked for.
+        events: its history, oldest first.
+    """
+
+    summary: AlertSummary
+    inspection: InspectionSummary | None
+    job: "JobSummary | None"
+    occurrences: tuple[InspectionSummary, ...]
+    events: tuple[AlertEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """A job: the way of one file along one route. `error` is why the last try failed, None if it did not."""
+
+    id: int
+    sha256: str
+    file_name: str
+    size_bytes: int
+    route: str
+    state: JobState
+    sender: str
+    priority: int
+    attempts: int
+    windows_done: int
+    created_at: datetime
+    not_before: datetime
+    finished_at: datetime | None
+    error_code: str | None
+    error: Complaint | None
+    inspection_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service stands, for health checks, metrics and the page's head.
+
+    Attributes:
+        at: the database's time of these numbers.
+        jobs: how many in each state.
+        alerts: open and acknowledged ones by severity and state.
+        oldest_queued_at: since when the oldest job waits, None if none does.
+        unsent: messages not yet sent.
+        oldest_unsent_at: since when the oldest of them waits.
+        given_up: messages that no receiver took.
+    """
+
+    at: datetime
+    jobs: Mapping[JobState, int]
+    alerts: Mapping[tuple[Severity, AlertState], int]
+    oldest_queued_at: datetime | None
+    unsent: int
+    oldest_unsent_at: datetime | None
+    given_up: int
