@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         metrics_port: port of the inspection processes' metrics.
         token: bearer token of the API; needed as soon as `host` is not this machine alone.
         lease_s: how long a worker may be silent before its job is given to another, seconds.
+        classifier_replicas: processes that hold the model.
+        classifier_cpus: CPU cores Ray reserves for each; less than one on small machines.
+        classifier_gpus: GPUs Ray reserves for each, fractions allowed; 0 runs on the CPU.
+        classifier_threads: torch threads of each on a CPU.
+        classify_timeout_s: how long a call of the classifier may take before the job is tried again, seconds.
+        inspector_replicas: processes that lease jobs, cut and decide.
+        inspector_cpus: CPU cores Ray reserves for each.
         max_attempts: tries of a job before it is dead and raises an alert.
         webhook_url: where alerts are sent, if anywhere.
         webhook_secret: key of the HMAC-SHA256 signature on each message; needed with `webhook_url`.
@@ -83,6 +90,13 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=9108, ge=0, le=65535)
     token: SecretStr | None = None
     lease_s: float = Field(default=30.0, gt=0)
+    classifier_replicas: int = Field(default=1, ge=1)
+    classifier_cpus: float = Field(default=0.5, ge=0)
+    classifier_gpus: float = Field(default=0.0, ge=0)
+    classifier_threads: int = Field(default=1, ge=1)
+    classify_timeout_s: float = Field(default=120.0, gt=0)
+    inspector_replicas: int = Field(default=1, ge=1)
+    inspector_cpus: float = Field(default=0.5, ge=0)
     max_attempts: int = Field(default=5, ge=1)
     webhook_url: HttpUrl | None = None
     webhook_secret: SecretStr | None = None

@@ -1,0 +1,46 @@
+"""Small real bundles: an untrained network with everything a bundle needs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.bundle import save_bundle
+from models.domain.inspection import BundleRef
+from models.domain.verdict import Labels
+from models.manifest import BundleManifest, Thresholds
+from models.recipe import NetworkRecipe, Recipe, TilingRecipe
+from models.reference import Reference
+
+MakeBundle = Callable[[Path, int], BundleManifest]
+
+
+@pytest.fixture(scope="session")
+def make_bundle() -> MakeBundle:
+    """Write a bundle into a folder; another seed makes another bundle."""
+
+    def make(folder: Path, seed: int = 0) -> BundleManifest:
+        import torch
+
+        from models.network import build_network, weights_of
+
+        torch.manual_seed(seed)
+        recipe = Recipe(
+            name="tiny",
+            tiling=TilingRecipe(tile=16),
+            network=NetworkRecipe(widths=(4, 8), convolutions=1, embedding=8),
+        )
+        network = build_network(recipe, classes=3).eval()
+        manifest = BundleManifest(
+            ref=BundleRef("tiny", "0", ""),
+            recipe=recipe,
+            labels=Labels(("none", "ring", "scratch"), normal="none"),
+            temperature=1.0,
+            thresholds=Thresholds(confidence=0.0, novelty=float("inf")),
+            data_fingerprint="0" * 64,
+        )
+        reference = Reference(np.zeros((1, 8), np.float32), np.zeros(1, np.int64), ("lot",), ("id",))
+        return save_bundle(folder, manifest, weights_of(network), reference)
+
+    return make
