@@ -79,7 +79,7 @@ def save_bundle(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     contents = {
-        WEIGHTS: safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in weights.items()}),
+        WEIGHTS: safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in weights.items()}),
         REFERENCE: safetensors.numpy.save(reference_arrays(reference)),
         CARD: card.encode(),
     }

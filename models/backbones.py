@@ -1,0 +1,137 @@
+"""torchvision's image networks taken apart into features and embedding, with any number of input channels.
+
+Their heads are left out: `models.network` puts one linear layer on the embedding.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import URLError
+
+import torchvision.models as zoo
+from torch import Tensor, nn
+
+from models.domain.errors import ConfigurationError, RetryableError
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """features: (N, C, H, W) → (N, F, h, w); embed: that map → (N, D)."""
+
+    features: nn.Module
+    embed: nn.Module
+
+
+def torchvision_parts(name: str, channels: int, weights: str | None) -> Parts:
+    """Make the named network.
+
+    Args:
+        name: as torchvision spells it.
+        channels: of the input; weights made for RGB are spread over them.
+        weights: torchvision's name of a set of weights (downloaded), or None for fresh ones.
+
+    Raises:
+        ConfigurationError: no such network.
+        RetryableError: the weights cannot be downloaded now.
+    """
+    try:
+        parts = _parts(name, weights)
+    except URLError as error:
+        raise RetryableError(
+            "cannot download ready weights",
+            where=f"{name} {weights}",
+            got=str(error.reason),
+            remedy="train without them (network.weights empty) or where the network is reachable",
+        ) from error
+    if channels != 3:
+        _replace_first_convolution(parts.features, channels, keep_weights=weights is not None)
+    return parts
+
+
+def _parts(name: str, weights: str | None) -> Parts:  # noqa: C901, PLR0911, PLR0912 - one line for each network
+    match name:
+        case "alexnet":
+            return _convolutions_then_layers(zoo.alexnet(weights=weights))
+        case "vgg11_bn":
+            return _convolutions_then_layers(zoo.vgg11_bn(weights=weights))
+        case "vgg16_bn":
+            return _convolutions_then_layers(zoo.vgg16_bn(weights=weights))
+        case "resnet18":
+            return _resnet(zoo.resnet18(weights=weights))
+        case "resnet34":
+            return _resnet(zoo.resnet34(weights=weights))
+        case "resnet50":
+            return _resnet(zoo.resnet50(weights=weights))
+        case "densenet121":
+            return Parts(nn.Sequential(zoo.densenet121(weights=weights).features, nn.ReLU(inplace=True)), _pooled())
+        case "squeezenet1_1":
+            return Parts(zoo.squeezenet1_1(weights=weights).features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
+        case "mobilenet_v3_small":
+            return _convolutions_then_layers(zoo.mobilenet_v3_small(weights=weights))
+        case "mobilenet_v3_large":
+            return _convolutions_then_layers(zoo.mobilenet_v3_large(weights=weights))
+        case "inception_v3":
+            return _inception(weights)
+        case "efficientnet_b0":
+            return _convolutions_then_layers(zoo.efficientnet_b0(weights=weights))
+        case "efficientnet_v2_s":
+            return _convolutions_then_layers(zoo.efficientnet_v2_s(weights=weights))
+        case "convnext_tiny":
+            return _convnext(zoo.convnext_tiny(weights=weights))
+        case _:
+            raise ConfigurationError("no such network", where="recipe.network.name", got=name)
+
+
+def _convolutions_then_layers(network: Any) -> Parts:
+    """AlexNet, VGG, MobileNet, EfficientNet: `features`, `avgpool`, `classifier` whose last layer is the head."""
+    return Parts(network.features, nn.Sequential(network.avgpool, nn.Flatten(), *list(network.classifier)[:-1]))
+
+
+def _resnet(network: Any) -> Parts:
+    stem = (network.conv1, network.bn1, network.relu, network.maxpool)
+    return Parts(nn.Sequential(*stem, network.layer1, network.layer2, network.layer3, network.layer4), _pooled())
+
+
+def _convnext(network: Any) -> Parts:
+    # its classifier is LayerNorm over channels, flatten, head
+    return Parts(network.features, nn.Sequential(network.avgpool, *list(network.classifier)[:-1]))
+
+
+def _inception(weights: str | None) -> Parts:
+    """Inception v3 without its auxiliary head, which helps only very long training."""
+    if weights is None:
+        network: Any = zoo.inception_v3(weights=None, aux_logits=False, init_weights=False)
+    else:
+        network = zoo.inception_v3(weights=weights, transform_input=False)
+    without = {"AuxLogits", "avgpool", "dropout", "fc"}
+    features = nn.Sequential(*(module for name, module in network.named_children() if name not in without))
+    return Parts(features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
+
+
+def _pooled() -> nn.Sequential:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _replace_first_convolution(features: nn.Module, channels: int, *, keep_weights: bool) -> None:
+    for name, module in features.named_modules():
+        if isinstance(module, nn.Conv2d):
+            parent = features.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], _with_channels(module, channels, keep_weights=keep_weights))
+            return
+
+
+def _with_channels(old: nn.Conv2d, channels: int, *, keep_weights: bool) -> nn.Conv2d:
+    new = nn.Conv2d(
+        channels,
+        old.out_channels,
+        old.kernel_size,  # type: ignore[arg-type]
+        stride=old.stride,  # type: ignore[arg-type]
+        padding=old.padding,  # type: ignore[arg-type]
+        bias=old.bias is not None,
+    )
+    if keep_weights:
+        # every channel gets the mean of the RGB filters, scaled so that the sum over channels keeps its size
+        mean: Tensor = old.weight.data.mean(dim=1, keepdim=True) * (3 / channels)
+        new.weight.data.copy_(mean.expand_as(new.weight))
+        if old.bias is not None and new.bias is not None:
+            new.bias.data.copy_(old.bias.data)
+    return new

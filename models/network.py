@@ -1,0 +1,195 @@
+"""Networks that give logits and embedding in one pass: our small one, LeNet-5, and torchvision's families.
+
+Every network has the same three parts, so that what is built on it (views, open set, Grad-CAM, dense inference,
+transfer) need not know which it is:
+
+    features   (N, C, H, W) → map (N, F, h, w)
+    embed      map → embedding (N, D)
+    head       embedding → logits (N, K), one linear layer
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models import backbones
+from models.domain.errors import ConfigurationError
+from models.preprocessing import input_channels
+from models.recipe import NetworkRecipe, Recipe
+
+
+class Outputs(NamedTuple):
+    """One pass: logits (N, K) and embeddings (N, D)."""
+
+    logits: Tensor
+    embeddings: Tensor
+
+
+class Network(nn.Module):
+    """Features, embedding, head."""
+
+    def __init__(self, features: nn.Module, embed: nn.Module, head: nn.Linear) -> None:
+        """Keep the three parts."""
+        super().__init__()
+        self.features = features
+        self.embed = embed
+        self.head = head
+
+    def forward(self, inputs: Tensor) -> Outputs:
+        """Logits and embeddings of normalised inputs (N, C, H, W)."""
+        embeddings = self.embed(self.features(inputs))
+        return Outputs(self.head(embeddings), embeddings)
+
+
+class MeanMax(nn.Module):
+    """Mean and maximum of each channel side by side: a mean alone dilutes patterns that are small, like a scratch."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, F, h, w) → (N, 2 F, 1, 1)."""
+        return torch.cat((features.mean((2, 3), keepdim=True), features.amax((2, 3), keepdim=True)), dim=1)
+
+
+def build_network(recipe: Recipe, classes: int, *, pretrained: bool = False) -> Network:
+    """Make the network a recipe names, with fresh weights.
+
+    Args:
+        recipe: network, channels and tile.
+        classes: number of outputs.
+        pretrained: start from torchvision's weights where the recipe says so; downloads. Loading a bundle never does.
+
+    Raises:
+        ConfigurationError: the tile is too small for the network, or our own networks are asked for foreign weights.
+    """
+    channels = input_channels(recipe.preprocessing, recipe.channels)
+    tile = recipe.tiling.tile
+    if recipe.network.weights is not None and recipe.network.name in ("small", "lenet5"):
+        raise ConfigurationError(
+            "no ready weights for this network",
+            where=f"recipe.network: {recipe.network.name}",
+            remedy="leave network.weights empty or name a torchvision network",
+        )
+    parts = _parts(recipe.network, channels, tile, pretrained)
+    width = _embedding_width(parts, channels, tile, recipe.network.name)
+    return Network(parts.features, parts.embed, nn.Linear(width, classes))
+
+
+def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) -> backbones.Parts:
+    match recipe.name:
+        case "small":
+            return small(recipe, channels)
+        case "lenet5":
+            return lenet5(channels, tile)
+        case _:
+            return backbones.torchvision_parts(recipe.name, channels, recipe.weights if pretrained else None)
+
+
+def small(recipe: NetworkRecipe, channels: int) -> backbones.Parts:
+    """Blocks of 3 × 3 convolutions, halved in between, pooled over the whole map.
+
+    Without padding and with batch normalisation every feature depends on its receptive field alone, which is what
+    dense inference needs (`models.dense`).
+    """
+    padding = 1 if recipe.padding == "same" else 0
+    layers: list[nn.Module] = []
+    before = channels
+    for block, width in enumerate(recipe.widths):
+        if block:
+            layers.append(nn.MaxPool2d(2))
+        for _ in range(recipe.convolutions):
+            layers += [
+                nn.Conv2d(before, width, 3, padding=padding, bias=False),
+                _normalisation(recipe, width),
+                nn.ReLU(inplace=True),
+            ]
+            before = width
+    pooled = before
+    pooling: list[nn.Module] = [nn.AdaptiveAvgPool2d(1)]
+    if recipe.pooling == "mean+max":
+        pooling, pooled = [MeanMax()], 2 * before
+    embed = [*pooling, nn.Flatten()]
+    if recipe.embedding:
+        embed += [nn.Linear(pooled, recipe.embedding), nn.ReLU(inplace=True)]
+    if recipe.dropout:
+        embed.append(nn.Dropout(recipe.dropout))
+    features = nn.Sequential(*layers)
+    for module in features:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    return backbones.Parts(features, nn.Sequential(*embed))
+
+
+def lenet5(channels: int, tile: int) -> backbones.Parts:
+    """LeNet-5 (LeCun et al., Proc. IEEE 1998), fully connected; 61,706 parameters on 32 × 32 × 1 and 10 classes."""
+    side = ((tile - 4) // 2 - 4) // 2
+    if side < 1:
+        raise _too_small("lenet5", tile)
+    features = nn.Sequential(
+        nn.Conv2d(channels, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)
+    )
+    embed = nn.Sequential(nn.Flatten(), nn.Linear(16 * side * side, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh())
+    return backbones.Parts(features, embed)
+
+
+def weights_of(network: nn.Module) -> dict[str, NDArray[np.generic]]:
+    """All parameters and running statistics as arrays on the CPU, for `save_bundle`."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()}
+
+
+def restore_network(recipe: Recipe, classes: int, weights: Mapping[str, NDArray[np.generic]], where: str) -> Network:
+    """The recipe's network with these weights, in evaluation mode, on the CPU.
+
+    Raises:
+        ConfigurationError: names or shapes of the weights differ from the network's.
+    """
+    with torch.device("meta"):  # random weights would be drawn only to be thrown away
+        network = build_network(recipe, classes)
+    # copied, for arrays read from a file may be read-only, which torch tensors cannot be
+    state = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "weights do not fit the recipe's network",
+            where=where,
+            got=str(error)[:300],
+            remedy="bundle and software versions must belong together; train or fetch it again",
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _normalisation(recipe: NetworkRecipe, width: int) -> nn.Module:
+    if recipe.normalisation == "batch":
+        return nn.BatchNorm2d(width)
+    groups = next(count for count in (8, 4, 2, 1) if width % count == 0)
+    return nn.GroupNorm(groups, width)
+
+
+def _embedding_width(parts: backbones.Parts, channels: int, tile: int, name: str) -> int:
+    """Try the parts on shapes alone; the only sure way to know whether the tile survives all poolings."""
+    probe = nn.Sequential(parts.features, parts.embed)
+    training = probe.training
+    try:
+        with torch.no_grad(), torch.device("meta"):
+            shape = torch.func.functional_call(
+                probe.eval(),
+                {key: torch.empty_like(tensor, device="meta") for key, tensor in probe.state_dict().items()},
+                (torch.empty(2, channels, tile, tile),),
+            ).shape
+    except RuntimeError as error:
+        raise _too_small(name, tile) from error
+    finally:
+        probe.train(training)
+    return int(shape[1])
+
+
+def _too_small(name: str, tile: int) -> ConfigurationError:
+    return ConfigurationError(
+        "tile is too small for the network",
+        where=f"recipe.network: {name}",
+        got=f"tile {tile}",
+        remedy="take a larger tile, fewer widths or convolutions, or padding: same",
+    )
