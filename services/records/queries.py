@@ -169,7 +169,7 @@ def job(session: ReadSession, job_id: int) -> JobSummary | None:
 
 def health(session: ReadSession) -> Health:
     """How many jobs, alerts and messages are where, and how long the oldest wait."""
-    by_state = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples())
+    by_state = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
     live = select(AlertRow.severity, AlertRow.state, func.count()).where(AlertRow.state.in_(LIVE))
     by_severity = session.execute(live.group_by(AlertRow.severity, AlertRow.state)).all()
     waiting = OutboxRow.sent_at.is_(None) & OutboxRow.failed_at.is_(None)

@@ -1,0 +1,73 @@
+"""What happened to an alert, as a chain: each event carries the hash of the one before, so that a gap shows.
+
+The database refuses to change or remove events; the chain shows it if somebody with more power did. What it cannot show
+is that the last events of an alert are missing: keep exports elsewhere for that.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.domain.alert import AlertState
+from services.records.session import WriteSession
+from services.records.tables import AlertEventRow
+
+START = "0" * 64
+"""What the first event has before it."""
+
+
+def add_event(
+    session: WriteSession,
+    alert_id: int,
+    *,
+    at: datetime,
+    actor: str,
+    before: AlertState | None,
+    after: AlertState,
+    note: str,
+) -> None:
+    """Append to an alert's history; the caller holds the alert's row, so that there is one writer at a time."""
+    last = session.scalars(
+        select(AlertEventRow).where(AlertEventRow.alert_id == alert_id).order_by(AlertEventRow.number.desc()).limit(1)
+    ).first()
+    row = AlertEventRow(
+        alert_id=alert_id,
+        number=0 if last is None else last.number + 1,
+        at=at,
+        actor=actor,
+        before=before,
+        after=after,
+        note=note,
+        previous_hash=START if last is None else last.hash,
+    )
+    row.hash = _hash(row)
+    session.add(row)
+    session.flush()
+
+
+def first_broken(session: Session, alert_id: int) -> int | None:
+    """Number of the first event that does not fit the one before or its own hash; None if the chain is whole."""
+    previous = START
+    events = select(AlertEventRow).where(AlertEventRow.alert_id == alert_id).order_by(AlertEventRow.number)
+    for expected, row in enumerate(session.scalars(events)):
+        if row.number != expected or row.previous_hash != previous or row.hash != _hash(row):
+            return row.number
+        previous = row.hash
+    return None
+
+
+def _hash(row: AlertEventRow) -> str:
+    content = [
+        row.previous_hash,
+        row.alert_id,
+        row.number,
+        row.at.astimezone(UTC).isoformat(),
+        row.actor,
+        row.before.value if row.before else None,
+        row.after.value,
+        row.note,
+    ]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

@@ -1,0 +1,21 @@
+"""The durable queue: jobs are rows; a worker leases one, shows its fence with every write, and settles it once."""
+
+from services.jobs.lease import Lease, LeasePolicy, LostLease, claim, extend, hold, release
+from services.jobs.queue import cancel, enqueue, retry
+from services.jobs.settling import bury_silent, complete, fail
+
+__all__ = [
+    "Lease",
+    "LeasePolicy",
+    "LostLease",
+    "bury_silent",
+    "cancel",
+    "claim",
+    "complete",
+    "enqueue",
+    "extend",
+    "fail",
+    "hold",
+    "release",
+    "retry",
+]

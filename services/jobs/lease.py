@@ -1,0 +1,173 @@
+"""Leases: who works on a job, until when, and how a worker that was given up for dead is kept from writing.
+
+A claim raises the job's fence. Every later write names its fence in the same transaction as what it writes; a worker
+that slept past its lease finds a higher one and gets `LostLease` instead of a second result. (Leases: Gray and
+Cheriton, SOSP 1989; fencing tokens: Kleppmann, "How to do distributed locking", 2016.)
+
+All times are the database's. Clocks are set back at times: a lease that ends later than any lease could is taken for
+expired, and a retry further away than any backoff is due, so that no job waits for yesterday to come again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy.orm import joinedload
+
+from models.domain.errors import WaferwatchError
+from services.records.session import WriteSession, now
+from services.records.tables import JobRow, JobState
+
+_SLACK = timedelta(seconds=1)
+
+
+class LostLease(WaferwatchError):  # noqa: N818 - what happened, not what is wrong
+    """The job belongs to another worker now, or was cancelled: drop what was found, write nothing."""
+
+    code = "lost-lease"
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """How patient the queue is.
+
+    Attributes:
+        lease_s: how long a worker may be silent, seconds.
+        max_attempts: claims of a job before it is dead.
+        backoff_s: pause after the first failed try, seconds; doubles with each further one.
+        backoff_limit_s: longest pause, seconds.
+    """
+
+    lease_s: float = 30.0
+    max_attempts: int = 5
+    backoff_s: float = 2.0
+    backoff_limit_s: float = 300.0
+
+    def backoff(self, attempts: int) -> timedelta:
+        """Pause after the `attempts`-th try."""
+        return timedelta(seconds=min(self.backoff_s * 2.0 ** min(attempts - 1, 30), self.backoff_limit_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to settle a job, until `until` on the database's clock.
+
+    Attributes:
+        job_id: the job.
+        fence: which claim this is.
+        attempts: how many tries there were, this one included.
+        sha256: the source file.
+        file_name: its name when it came.
+        route: what shall judge.
+        until: end of the lease; `extend` gives a later one.
+    """
+
+    job_id: int
+    fence: int
+    attempts: int
+    sha256: str
+    file_name: str
+    route: str
+    until: datetime
+
+
+def claim(
+    session: WriteSession, owner: str, policy: LeasePolicy, routes: Collection[str] | None = None
+) -> Lease | None:
+    """Lease the next job: one whose worker fell silent, else the most urgent and oldest queued one.
+
+    Args:
+        session: the transaction; the lease counts from its commit on.
+        owner: who works, for people who read the table.
+        policy: length of the lease.
+        routes: only jobs along these, None = any.
+
+    Returns:
+        The lease, or None if there is nothing to do.
+    """
+    moment = now(session)
+    worth_it = JobRow.attempts < policy.max_attempts  # the others are for `bury_silent`
+    row = _next(session, silent(moment, policy) & worth_it, routes) or _next(session, _due(moment, policy), routes)
+    if row is None:
+        return None
+    row.state = JobState.RUNNING
+    row.fence += 1
+    row.attempts += 1
+    row.owner = owner
+    row.windows_done = 0
+    row.lease_until = moment + timedelta(seconds=policy.lease_s)
+    session.flush()
+    return Lease(row.id, row.fence, row.attempts, row.sha256, row.source.name, row.route, row.lease_until)
+
+
+def hold(session: WriteSession, lease: Lease) -> None:
+    """Make sure the lease still stands, and that nobody takes it before this transaction ends.
+
+    Raises:
+        LostLease: it does not.
+    """
+    _update(session, lease, owner=JobRow.owner)
+
+
+def extend(session: WriteSession, lease: Lease, policy: LeasePolicy, windows_done: int) -> datetime:
+    """Heartbeat: lengthen the lease and show how far the work is; returns the new end.
+
+    Raises:
+        LostLease: it is somebody else's job now.
+    """
+    until = now(session) + timedelta(seconds=policy.lease_s)
+    _update(session, lease, lease_until=until, windows_done=windows_done)
+    return until
+
+
+def release(session: WriteSession, lease: Lease) -> None:
+    """Give the job back unharmed, because this worker stops; the try does not count.
+
+    Raises:
+        LostLease: it was somebody else's already.
+    """
+    _update(
+        session, lease, state=JobState.QUEUED, lease_until=None, owner=None, attempts=lease.attempts - 1, windows_done=0
+    )
+
+
+def settle(session: WriteSession, lease: Lease, **values: Any) -> None:
+    """Change the job and end the lease.
+
+    Raises:
+        LostLease: it is somebody else's job now.
+    """
+    _update(session, lease, lease_until=None, owner=None, **values)
+
+
+def _update(session: WriteSession, lease: Lease, **values: Any) -> None:
+    result = session.execute(
+        update(JobRow)
+        .where(JobRow.id == lease.job_id, JobRow.fence == lease.fence, JobRow.state == JobState.RUNNING)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", result).rowcount != 1:
+        raise LostLease("lost lease", where=f"job {lease.job_id}", expected=f"fence {lease.fence}, running")
+
+
+def silent(moment: datetime, policy: LeasePolicy) -> ColumnElement[bool]:
+    """Jobs whose worker did not extend its lease, or whose lease ends later than a clock running forward allows."""
+    latest = moment + timedelta(seconds=policy.lease_s) + _SLACK
+    return (JobRow.state == JobState.RUNNING) & ((JobRow.lease_until < moment) | (JobRow.lease_until > latest))
+
+
+def _due(moment: datetime, policy: LeasePolicy) -> ColumnElement[bool]:
+    latest = moment + timedelta(seconds=policy.backoff_limit_s) + _SLACK
+    return (JobRow.state == JobState.QUEUED) & ((JobRow.not_before <= moment) | (JobRow.not_before > latest))
+
+
+def _next(session: WriteSession, condition: ColumnElement[bool], routes: Collection[str] | None) -> JobRow | None:
+    wanted = select(JobRow).options(joinedload(JobRow.source)).where(condition)
+    if routes is not None:
+        wanted = wanted.where(JobRow.route.in_(routes))
+    # SKIP LOCKED is nothing to SQLite, whose writers wait for each other anyway.
+    wanted = wanted.order_by(JobRow.priority, JobRow.id).limit(1).with_for_update(skip_locked=True, of=JobRow)
+    return session.scalars(wanted).first()

@@ -1,0 +1,109 @@
+"""Domain types to rows. Nothing here commits: the use case that calls does."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from models.domain.capture import Capture
+from models.domain.inspection import Inspection
+from models.domain.verdict import Verdict
+from services.records.session import WriteSession
+from services.records.tables import CaptureRow, InspectionRow, VerdictRow
+from services.records.upsert import insert_new
+
+
+def is_recorded(session: Session, inspection_id: str) -> bool:
+    """Whether this capture was judged with this bundle already."""
+    return session.scalar(select(InspectionRow.id).where(InspectionRow.id == inspection_id)) is not None
+
+
+def add_inspection(
+    session: WriteSession, inspection: Inspection, *, sha256: str, job_id: int, fence: int, at: datetime
+) -> bool:
+    """Write an inspection with its capture and verdicts; False if the same one was written before.
+
+    Args:
+        session: the transaction it belongs to.
+        inspection: what was found.
+        sha256: the source file of the capture; must be a row.
+        job_id: the job that found it.
+        fence: with which claim.
+        at: the database's time.
+    """
+    insert_new(session, CaptureRow, CaptureRow.id, **_capture(inspection.capture), sha256=sha256)
+    whole = inspection.verdict
+    is_new = insert_new(
+        session,
+        InspectionRow,
+        InspectionRow.id,
+        id=inspection.id,
+        capture_id=inspection.capture.id,
+        job_id=job_id,
+        fence=fence,
+        bundle_name=inspection.bundle.name,
+        bundle_version=inspection.bundle.version,
+        bundle_digest=inspection.bundle.digest,
+        normal=inspection.normal,
+        started_at=inspection.started_at,
+        duration_s=inspection.duration_s,
+        recorded_at=at,
+        label=whole.label,
+        confidence=whole.confidence,
+        novelty=whole.novelty,
+        reason=whole.reason,
+        windows=len(inspection.verdicts),
+        counts=dict(inspection.counts),
+    )
+    if is_new:
+        session.execute(
+            insert(VerdictRow),
+            [
+                verdict_values(verdict) | {"inspection_id": inspection.id, "ordinal": ordinal}
+                for ordinal, verdict in enumerate(inspection.verdicts)
+            ],
+        )
+    return is_new
+
+
+def verdict_values(verdict: Verdict) -> dict[str, object]:
+    """A verdict as column values."""
+    window = verdict.window
+    return {
+        "level": window.level.index,
+        "level_height": window.level.height,
+        "level_width": window.level.width,
+        "top": window.top,
+        "left": window.left,
+        "height": window.height,
+        "width": window.width,
+        "label": verdict.label,
+        "confidence": verdict.confidence,
+        "novelty": verdict.novelty,
+        "reason": verdict.reason,
+        "likeliest": verdict.likeliest,
+        "runner_up": verdict.runner_up,
+        "runner_up_confidence": verdict.runner_up_confidence,
+        "also": list(verdict.also),
+    }
+
+
+def _capture(capture: Capture) -> dict[str, object]:
+    origin = capture.provenance
+    place = capture.georeference
+    return {
+        "id": capture.id,
+        "kind": capture.kind,
+        "name": capture.name,
+        "height": capture.height,
+        "width": capture.width,
+        "lot": origin.lot,
+        "wafer": origin.wafer,
+        "slot": origin.slot,
+        "product": origin.product,
+        "step": origin.step,
+        "tool": origin.tool,
+        "inspected_at": origin.inspected_at,
+        "crs_wkt": None if place is None else place.crs_wkt,
+        "transform": None if place is None else list(place.transform),
+    }
