@@ -1,0 +1,113 @@
+"""People and alerts: states that follow each other, versions, history."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from models.domain.alert import AlertState
+from models.domain.errors import InputError
+from services.alerting.handling import StaleAlert, change_alert
+from services.alerting.history import first_broken
+from services.alerting.occurrences import raise_alerts
+from services.alerting.rules import evaluate
+from services.records import queries
+from services.records.session import Database
+from tests.services.making import NOON, inspection, record
+
+
+@pytest.fixture
+def alert_id(database: Database) -> int:
+    found = inspection()
+    record(database, found)
+    with database.write() as session:
+        return raise_alerts(session, evaluate(found), subject=found.capture.id, at=NOON)[0].alert_id
+
+
+def change(database: Database, alert_id: int, version: int, to: AlertState, actor: str = "ada") -> None:
+    with database.write() as session:
+        change_alert(session, alert_id, version=version, to=to, actor=actor, note=f"by {actor}")
+
+
+def test_acknowledge_then_resolve(database: Database, alert_id: int) -> None:
+    change(database, alert_id, 1, AlertState.ACKNOWLEDGED)
+    change(database, alert_id, 2, AlertState.RESOLVED, actor="grace")
+    with database.read() as session:
+        detail = queries.alert(session, alert_id)
+        assert first_broken(session, alert_id) is None
+    assert detail is not None
+    assert (detail.summary.state, detail.summary.version, detail.summary.handled_by) == (
+        AlertState.RESOLVED,
+        3,
+        "grace",
+    )
+    assert [(event.actor, event.before, event.after) for event in detail.events] == [
+        ("waferwatch", None, AlertState.OPEN),
+        ("ada", AlertState.OPEN, AlertState.ACKNOWLEDGED),
+        ("grace", AlertState.ACKNOWLEDGED, AlertState.RESOLVED),
+    ]
+
+
+def test_who_saw_an_older_version_is_told_so(database: Database, alert_id: int) -> None:
+    change(database, alert_id, 1, AlertState.ACKNOWLEDGED)
+    with pytest.raises(StaleAlert, match="acknowledged by ada"):
+        change(database, alert_id, 1, AlertState.FALSE_ALARM, actor="grace")
+
+
+def test_of_many_at_once_one_wins(database: Database, alert_id: int) -> None:
+    def attempt(number: int) -> bool:
+        try:
+            change(database, alert_id, 1, AlertState.ACKNOWLEDGED, actor=f"person {number}")
+        except StaleAlert:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(attempt, range(8))) == 1
+    with database.read() as session:
+        detail = queries.alert(session, alert_id)
+    assert detail is not None
+    assert len(detail.events) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "to"),
+    [
+        (AlertState.RESOLVED, AlertState.OPEN),
+        (AlertState.FALSE_ALARM, AlertState.ACKNOWLEDGED),
+        (AlertState.ACKNOWLEDGED, AlertState.ACKNOWLEDGED),
+    ],
+)
+def test_states_that_do_not_follow(database: Database, alert_id: int, before: AlertState, to: AlertState) -> None:
+    change(database, alert_id, 1, before)
+    with pytest.raises(InputError) as caught:
+        change(database, alert_id, 2, to)
+    assert caught.value.code == "alert-state"
+
+
+def test_an_alert_that_does_not_exist(database: Database) -> None:
+    with pytest.raises(InputError) as caught:
+        change(database, 999, 1, AlertState.RESOLVED)
+    assert caught.value.code == "no-such-alert"
+
+
+@pytest.mark.parametrize(
+    ("tampering", "broken"),
+    [
+        ("UPDATE alert_event SET note = 'nothing happened' WHERE number = 1", 1),
+        ("UPDATE alert_event SET actor = 'eve' WHERE number = 0", 0),
+        ("DELETE FROM alert_event WHERE number = 1", 2),
+    ],
+)
+def test_history_changed_behind_our_back_shows(database: Database, alert_id: int, tampering: str, broken: int) -> None:
+    change(database, alert_id, 1, AlertState.ACKNOWLEDGED)
+    change(database, alert_id, 2, AlertState.RESOLVED)
+    with database.write() as session:
+        if database.is_sqlite:
+            session.execute(text("DROP TRIGGER alert_event_no_update"))
+            session.execute(text("DROP TRIGGER alert_event_no_delete"))
+        else:
+            session.execute(text("DROP TRIGGER alert_event_no_change ON alert_event"))
+        session.execute(text(tampering))
+    with database.read() as session:
+        assert first_broken(session, alert_id) == broken
