@@ -1,0 +1,1 @@
+"""Importers: each reads one kind of labelled data and yields samples; nothing here splits or writes."""
