@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from models.domain.alert import AlertState
+from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
 from models.domain.verdict import Reason
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
@@ -31,6 +32,7 @@ from services.records.views import (
     InspectionDetail,
     InspectionSummary,
     JobSummary,
+    NumberedVerdict,
     Page,
 )
 
@@ -77,11 +79,38 @@ class InspectionFilter:
         return given
 
 
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; what is None does not matter."""
+
+    severity: Severity | None = None
+    pattern: str | None = None
+    product: str | None = None
+    step: str | None = None
+    tool: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for SQL."""
+        given: tuple[tuple[InstrumentedAttribute[Any], Any], ...] = (
+            (AlertRow.severity, self.severity),
+            (AlertRow.pattern, self.pattern),
+            (AlertRow.product, self.product),
+            (AlertRow.step, self.step),
+            (AlertRow.tool, self.tool),
+        )
+        return [column == value for column, value in given if value is not None]
+
+
 def alerts(
-    session: ReadSession, *, states: Collection[AlertState] = LIVE, limit: int = 50, after: Cursor | None = None
+    session: ReadSession,
+    *,
+    states: Collection[AlertState] = LIVE,
+    which: AlertFilter = AlertFilter(),
+    limit: int = 50,
+    after: Cursor | None = None,
 ) -> Page[AlertSummary]:
     """Alerts in these states, the most recently seen first."""
-    wanted = select(AlertRow).where(AlertRow.state.in_(states))
+    wanted = select(AlertRow).where(AlertRow.state.in_(states), *which.conditions())
     if after is not None:
         wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, _number(after)))
     wanted = wanted.order_by(AlertRow.last_seen.desc(), AlertRow.id.desc())
@@ -142,6 +171,38 @@ def inspection(session: ReadSession, inspection_id: str) -> InspectionDetail | N
         verdicts=tuple(verdict(row) for row in session.scalars(verdicts)),
         alert_ids=tuple(sorted(session.scalars(part_of))),
     )
+
+
+def inspection_line(session: ReadSession, inspection_id: str) -> InspectionSummary | None:
+    """One inspection without its verdicts, of which an aerial image has very many; None if there is none."""
+    found = _summaries(session, _inspections().where(InspectionRow.id == inspection_id))
+    return found[0] if found else None
+
+
+def gravest(session: ReadSession, inspection_id: str, *, limit: int = 1) -> tuple[NumberedVerdict, ...]:
+    """The verdicts that matter most: the capture's own first (see `Inspection.verdict`), then unknown, then defects."""
+    refused = VerdictRow.label.is_(None) & (VerdictRow.reason != Reason.NOT_INSPECTED)
+    defect = VerdictRow.label.is_not(None) & VerdictRow.label.is_distinct_from(InspectionRow.normal)
+    wanted = (
+        select(VerdictRow)
+        .join(InspectionRow, InspectionRow.id == VerdictRow.inspection_id)
+        .where(VerdictRow.inspection_id == inspection_id)
+        .order_by(
+            case((VerdictRow.level == 0, 0), else_=1),
+            case((refused, 0), (defect, 1), else_=2),
+            VerdictRow.confidence.desc(),
+            VerdictRow.ordinal,
+        )
+        .limit(limit)
+    )
+    return tuple(NumberedVerdict(row.ordinal, verdict(row)) for row in session.scalars(wanted))
+
+
+def alerts_of(session: ReadSession, inspection_id: str) -> tuple[AlertSummary, ...]:
+    """The alerts an inspection is part of, the newest first."""
+    part_of = select(AlertOccurrenceRow.alert_id).where(AlertOccurrenceRow.inspection_id == inspection_id)
+    wanted = select(AlertRow).where(AlertRow.id.in_(part_of)).order_by(AlertRow.id.desc())
+    return tuple(alert_summary(row) for row in session.scalars(wanted))
 
 
 def jobs(

@@ -111,6 +111,14 @@ class InspectionDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberedVerdict:
+    """A verdict with the number of its window, in the order they were cut."""
+
+    n: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSummary:
     """A line of the list of alerts. Show `version` to whoever may change it: the change must name it.
 
@@ -211,3 +219,50 @@ class Health:
     unsent: int
     oldest_unsent_at: datetime | None
     given_up: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The newest of everything pages show live; cheap enough to ask for every second.
+
+    Attributes:
+        at: the database's time.
+        last_alert_at: when an alert was last raised or repeated.
+        last_handled_at: when a person last changed one.
+        open_alerts: how many wait for a person.
+        critical: how many of them are critical.
+        last_inspection_at: when an inspection was last recorded.
+        jobs: how many in each state but done, which may be very many.
+        windows: windows done by running jobs.
+    """
+
+    at: datetime
+    last_alert_at: datetime | None
+    last_handled_at: datetime | None
+    open_alerts: int
+    critical: int
+    last_inspection_at: datetime | None
+    jobs: Mapping[JobState, int]
+    windows: int
+
+    @property
+    def set_aside(self) -> int:
+        """Files that could not be inspected and need a person."""
+        return self.jobs.get(JobState.QUARANTINED, 0) + self.jobs.get(JobState.DEAD, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was inspected since a moment.
+
+    Attributes:
+        inspections: how many.
+        unknown: how many of them were refused a label.
+        defects: how many were given a label other than normal.
+        latency_s: from the arrival of the file to the verdict, mean of the newest hundred, seconds; None = none.
+    """
+
+    inspections: int
+    unknown: int
+    defects: int
+    latency_s: float | None

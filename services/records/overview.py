@@ -1,0 +1,51 @@
+"""Numbers over everything, for the head of pages and the tiles: cheap, because they are asked for all the time."""
+
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+
+from models.domain.alert import AlertState, Severity
+from models.domain.verdict import Reason
+from services.records.queries import LIVE, inspections
+from services.records.session import ReadSession, now
+from services.records.tables import AlertRow, InspectionRow, JobRow, JobState
+from services.records.views import Day, Marks
+
+
+def marks(session: ReadSession) -> Marks:
+    """What pages compare every second to see whether anything changed; no scan of what is done and closed."""
+    waiting = AlertRow.state.in_(LIVE) & (AlertRow.state == AlertState.OPEN)
+    by_severity = dict(
+        session.execute(select(AlertRow.severity, func.count()).where(waiting).group_by(AlertRow.severity)).tuples()
+    )
+    unfinished = [state for state in JobState if state is not JobState.DONE]
+    by_state = session.execute(
+        select(JobRow.state, func.count(), func.sum(JobRow.windows_done))
+        .where(JobRow.state.in_(unfinished))
+        .group_by(JobRow.state)
+    ).tuples()
+    jobs_now = {state: (number, windows or 0) for state, number, windows in by_state}
+    return Marks(
+        at=now(session),
+        last_alert_at=session.scalar(select(func.max(AlertRow.last_seen))),
+        last_handled_at=session.scalar(select(func.max(AlertRow.handled_at))),
+        open_alerts=sum(by_severity.values()),
+        critical=by_severity.get(Severity.CRITICAL, 0),
+        last_inspection_at=session.scalar(select(func.max(InspectionRow.recorded_at))),
+        jobs={state: number for state, (number, _) in jobs_now.items()},
+        windows=jobs_now.get(JobState.RUNNING, (0, 0))[1],
+    )
+
+
+def day(session: ReadSession, *, since: datetime) -> Day:
+    """How much was inspected since a moment, and with what result."""
+    refused = InspectionRow.label.is_(None) & (InspectionRow.reason != Reason.NOT_INSPECTED)
+    defect = InspectionRow.label.is_not(None) & InspectionRow.label.is_distinct_from(InspectionRow.normal)
+    total, unknown, defects = session.execute(
+        select(func.count(), func.count(case((refused, 1))), func.count(case((defect, 1)))).where(
+            InspectionRow.recorded_at >= since
+        )
+    ).one()
+    newest = inspections(session, limit=100).items
+    waits = [(one.recorded_at - one.received_at).total_seconds() for one in newest if one.recorded_at >= since]
+    return Day(total, unknown, defects, sum(waits) / len(waits) if waits else None)
