@@ -42,21 +42,40 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """URL of a fresh database with today's tables; the test runs once on SQLite and once on PostgreSQL."""
+    """URL of an empty database with today's tables; the test runs once on SQLite and once on PostgreSQL.
+
+    The one on PostgreSQL is shared with later tests: those that change tables take `own_database`.
+    """
     if request.param == "sqlite":
         path = tmp_path / "waferwatch.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
     server: Postgres = request.getfixturevalue("postgres")
+    yield server.emptied()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database whose tables the test may change; once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "own.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        database = Database(f"sqlite:///{path}")
+        yield database
+        database.close()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
     url = server.create()
-    yield url
+    database = Database(url)
+    yield database
+    database.close()
     server.drop(url)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """The same, opened."""
+    """`database_url`, opened."""
     database = Database(database_url)
     yield database
     database.close()

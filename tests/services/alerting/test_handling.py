@@ -16,12 +16,16 @@ from services.records.session import Database
 from tests.services.making import NOON, inspection, record
 
 
-@pytest.fixture
-def alert_id(database: Database) -> int:
+def open_alert(database: Database) -> int:
     found = inspection()
     record(database, found)
     with database.write() as session:
         return raise_alerts(session, evaluate(found), subject=found.capture.id, at=NOON)[0].alert_id
+
+
+@pytest.fixture
+def alert_id(database: Database) -> int:
+    return open_alert(database)
 
 
 def change(database: Database, alert_id: int, version: int, to: AlertState, actor: str = "ada") -> None:
@@ -99,15 +103,16 @@ def test_an_alert_that_does_not_exist(database: Database) -> None:
         ("DELETE FROM alert_event WHERE number = 1", 2),
     ],
 )
-def test_history_changed_behind_our_back_shows(database: Database, alert_id: int, tampering: str, broken: int) -> None:
-    change(database, alert_id, 1, AlertState.ACKNOWLEDGED)
-    change(database, alert_id, 2, AlertState.RESOLVED)
-    with database.write() as session:
-        if database.is_sqlite:
+def test_history_changed_behind_our_back_shows(own_database: Database, tampering: str, broken: int) -> None:
+    alert_id = open_alert(own_database)
+    change(own_database, alert_id, 1, AlertState.ACKNOWLEDGED)
+    change(own_database, alert_id, 2, AlertState.RESOLVED)
+    with own_database.write() as session:
+        if own_database.is_sqlite:
             session.execute(text("DROP TRIGGER alert_event_no_update"))
             session.execute(text("DROP TRIGGER alert_event_no_delete"))
         else:
             session.execute(text("DROP TRIGGER alert_event_no_change ON alert_event"))
         session.execute(text(tampering))
-    with database.read() as session:
+    with own_database.read() as session:
         assert first_broken(session, alert_id) == broken

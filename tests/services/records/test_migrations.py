@@ -44,11 +44,11 @@ def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
         database.close()
 
 
-def test_a_newer_database_is_left_alone(database: Database) -> None:
-    with database.write() as session:
+def test_a_newer_database_is_left_alone(own_database: Database) -> None:
+    with own_database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="newer than this program"):
-        upgrade(database)
+        upgrade(own_database)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE alert_event SET note = 'x'", "DELETE FROM alert_event"])
