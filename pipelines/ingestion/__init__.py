@@ -2,7 +2,11 @@
 
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
 from pipelines.ingestion.cutting import cut
+from pipelines.ingestion.formats.images import ValueRange
+from pipelines.ingestion.formats.points import PointColumns
+from pipelines.ingestion.formats.wafer_frame import ToolFrame
 from pipelines.ingestion.limits import Limits
+from pipelines.ingestion.opening import ReadOptions, open_captures
 from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
@@ -12,10 +16,15 @@ __all__ = [
     "DieMap",
     "DieReader",
     "Limits",
+    "PointColumns",
     "PointMap",
     "PointReader",
+    "ReadOptions",
     "ReadWarning",
+    "ToolFrame",
+    "ValueRange",
     "cut",
+    "open_captures",
     "render_die_maps",
     "render_dies",
     "render_points",

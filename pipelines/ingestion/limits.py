@@ -12,7 +12,8 @@ class Limits:
 
     Attributes:
         file_bytes: of any file, as it lies there; a 40,000 x 40,000 RGB image without compression has 4.8 GB.
-        text_bytes: of KLARF, CSV, SINF and XML, which are parsed in this process; 10^7 defects need 0.8 GB.
+        text_bytes: of KLARF, CSV and STDF, which are parsed in this process; 10^7 defects need 0.8 GB.
+        map_bytes: of SINF and XML.
         members: files in an archive, and captures in a file.
         expansion: bytes decoded per byte of the file. Deflate can reach 1032; real wafers and images stay below 100.
         free_bytes: what may be decoded from a file whatever its expansion: small bombs do no harm.
@@ -28,6 +29,7 @@ class Limits:
 
     file_bytes: int = 16 * GIB
     text_bytes: int = 2 * GIB
+    map_bytes: int = 128 * MIB
     members: int = 100_000
     expansion: int = 200
     free_bytes: int = 64 * MIB

@@ -105,7 +105,8 @@ def _to_byte(share: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _density(defects: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.uint8]:
     # The tiny addend lets 25.5 of one defect, which floats miss by a hair, round up on every machine.
     scaled = np.log1p(defects) * (255 / np.log1p(DENSITY_FULL)) + (0.5 + 1e-5)
-    return np.minimum(scaled, 255).astype(np.uint8)
+    density: NDArray[np.uint8] = np.minimum(scaled, 255).astype(np.uint8)
+    return density
 
 
 _COUNT_TO_DENSITY = _density(np.arange(DENSITY_FULL + 1, dtype=np.float64))

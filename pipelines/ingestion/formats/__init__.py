@@ -1,1 +1,1 @@
-"""File formats, one module or package each; what they have in common is in `pipelines.ingestion`."""
+"""Readers, one file per format or family of formats; which one reads a file is decided by `opening` from its bytes."""
