@@ -1,11 +1,13 @@
 """How jobs end: done, quarantined, dead, or put back for another try. What ends badly raises an alert of its own."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from models.domain.alert import Alert
 from models.domain.errors import Complaint, InputError, WaferwatchError
 from services.alerting.intake_rules import dead_alert, quarantine_alert
 from services.alerting.occurrences import raise_alerts
@@ -63,6 +65,15 @@ def fail(
     return state
 
 
+def quarantine(session: WriteSession, job_id: int, error: InputError, channels: Collection[str] = ()) -> None:
+    """Set a queued job aside before anybody works on it: its input is known to be wrong."""
+    row = session.get_one(JobRow, job_id, options=[joinedload(JobRow.source)], with_for_update={"of": JobRow})
+    if row.state is JobState.QUEUED:
+        moment = now(session)
+        alert = quarantine_alert(error.code, error.complaint, row.source.name, moment)
+        _end(session, row, _Ending(JobState.QUARANTINED, error.code, error.complaint, alert, moment), channels)
+
+
 def bury_silent(session: WriteSession, policy: LeasePolicy, channels: Collection[str] = ()) -> int:
     """Give up jobs whose workers fell silent at every try (a file that kills its reader); returns how many.
 
@@ -78,27 +89,37 @@ def bury_silent(session: WriteSession, policy: LeasePolicy, channels: Collection
     )
     rows = session.scalars(hopeless).all()
     for row in rows:
-        _bury(session, row, moment, channels)
+        complaint = Complaint(
+            "worker fell silent at every try",
+            where=row.source.name,
+            got=f"{row.attempts} tries, the last by {row.owner}",
+            remedy="the file may kill its reader: look at the workers' logs, then retry or cancel the job",
+        )
+        alert = dead_alert("worker-silent", complaint, row.source.name, moment)
+        _end(session, row, _Ending(JobState.DEAD, "worker-silent", complaint, alert, moment), channels)
     return len(rows)
 
 
-def _bury(session: WriteSession, row: JobRow, moment: datetime, channels: Collection[str]) -> None:
-    complaint = Complaint(
-        "worker fell silent at every try",
-        where=row.source.name,
-        got=f"{row.attempts} tries, the last by {row.owner}",
-        remedy="the file may kill its reader: look at the workers' logs, then retry or cancel the job",
-    )
-    row.state = JobState.DEAD
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    state: JobState
+    code: str
+    complaint: Complaint
+    alert: Alert
+    at: datetime
+
+
+def _end(session: WriteSession, row: JobRow, ending: _Ending, channels: Collection[str]) -> None:
+    """End a job that nobody holds; whoever thinks to hold it finds the fence raised."""
+    row.state = ending.state
     row.fence += 1
     row.lease_until = None
     row.owner = None
-    row.finished_at = moment
-    for column, value in _error_values("worker-silent", complaint).items():
+    row.finished_at = ending.at
+    for column, value in _error_values(ending.code, ending.complaint).items():
         setattr(row, column, value)
     session.flush()
-    alert = dead_alert("worker-silent", complaint, row.source.name, moment)
-    raise_alerts(session, [alert], subject=row.sha256, at=moment, job_id=row.id, channels=channels)
+    raise_alerts(session, [ending.alert], subject=row.sha256, at=ending.at, job_id=row.id, channels=channels)
 
 
 def _described(error: Exception) -> tuple[str, Complaint]:

@@ -1,0 +1,26 @@
+"""Is a file all there? Tools write wafer files in pieces, and pauses between them can outlast any two looks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from models.domain.errors import RetryableError
+from pipelines.ingestion import Limits, open_captures
+
+Check = Callable[[Path], None]
+"""Raises `RetryableError` (`truncated`) if the file ends too early, `InputError` if it is wrong anyway."""
+
+
+def check_complete(path: Path, limits: Limits | None = None) -> None:
+    """Open every capture of a file, to its end.
+
+    Raises:
+        RetryableError: it ends too early (`truncated`).
+        InputError: it is wrong, whatever may come behind its end.
+        ConfigurationError: it may not be read.
+    """
+    try:
+        for _ in open_captures(path, limits=limits):
+            pass
+    except RetryableError as error:
+        if error.code == "truncated":
+            raise
