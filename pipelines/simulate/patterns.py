@@ -52,7 +52,7 @@ _KNOWN: Mapping[str, Pattern | None] = {
     "Fingerprints": Pattern(lines.fingerprints, 0.12, 30),
     "GeoScratch": Pattern(lines.geo_scratch, 0.08, 15),
     "Grid": Pattern(lines.grid, 0.35, 400),
-    "HalfMoon": Pattern(areas.half_moon, 0.4, 15),
+    "HalfMoon": Pattern(areas.half_moon, 0.45, 25),
     INCOMPLETE: None,
     NORMAL: None,
     "Ring": Pattern(areas.ring, 0.25, 25),
