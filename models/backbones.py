@@ -3,38 +3,35 @@
 Their heads are left out: `models.network` puts one linear layer on the embedding.
 """
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
 
+import torch
 import torchvision.models as zoo
 from torch import Tensor, nn
 
 from models.domain.errors import ConfigurationError, RetryableError
+from models.parts import Parts, too_small
+
+Halves = tuple[nn.Module, nn.Module]
+"""Features and embedding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """features: (N, C, H, W) → (N, F, h, w); embed: that map → (N, D)."""
-
-    features: nn.Module
-    embed: nn.Module
-
-
-def torchvision_parts(name: str, channels: int, weights: str | None) -> Parts:
+def torchvision_parts(name: str, channels: int, tile: int, weights: str | None) -> Parts:
     """Make the named network.
 
     Args:
         name: as torchvision spells it.
         channels: of the input; weights made for RGB are spread over them.
+        tile: side of the input.
         weights: torchvision's name of a set of weights (downloaded), or None for fresh ones.
 
     Raises:
-        ConfigurationError: no such network.
+        ConfigurationError: no such network, or the tile is too small for it.
         RetryableError: the weights cannot be downloaded now.
     """
     try:
-        parts = _parts(name, weights)
+        features, embed = _parts(name, weights)
     except URLError as error:
         raise RetryableError(
             "cannot download ready weights",
@@ -43,11 +40,11 @@ def torchvision_parts(name: str, channels: int, weights: str | None) -> Parts:
             remedy="train without them (network.weights empty) or where the network is reachable",
         ) from error
     if channels != 3:
-        _replace_first_convolution(parts.features, channels, keep_weights=weights is not None)
-    return parts
+        _replace_first_convolution(features, channels, keep_weights=weights is not None)
+    return Parts(features, embed, _embedding_width(nn.Sequential(features, embed), name, channels, tile))
 
 
-def _parts(name: str, weights: str | None) -> Parts:  # noqa: C901, PLR0911, PLR0912 - one line for each network
+def _parts(name: str, weights: str | None) -> Halves:  # noqa: C901, PLR0911, PLR0912 - one line for each network
     match name:
         case "alexnet":
             return _convolutions_then_layers(zoo.alexnet(weights=weights))
@@ -62,9 +59,9 @@ def _parts(name: str, weights: str | None) -> Parts:  # noqa: C901, PLR0911, PLR
         case "resnet50":
             return _resnet(zoo.resnet50(weights=weights))
         case "densenet121":
-            return Parts(nn.Sequential(zoo.densenet121(weights=weights).features, nn.ReLU(inplace=True)), _pooled())
+            return (nn.Sequential(zoo.densenet121(weights=weights).features, nn.ReLU(inplace=True)), _pooled())
         case "squeezenet1_1":
-            return Parts(zoo.squeezenet1_1(weights=weights).features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
+            return (zoo.squeezenet1_1(weights=weights).features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
         case "mobilenet_v3_small":
             return _convolutions_then_layers(zoo.mobilenet_v3_small(weights=weights))
         case "mobilenet_v3_large":
@@ -81,22 +78,22 @@ def _parts(name: str, weights: str | None) -> Parts:  # noqa: C901, PLR0911, PLR
             raise ConfigurationError("no such network", where="recipe.network.name", got=name)
 
 
-def _convolutions_then_layers(network: Any) -> Parts:
+def _convolutions_then_layers(network: Any) -> Halves:
     """AlexNet, VGG, MobileNet, EfficientNet: `features`, `avgpool`, `classifier` whose last layer is the head."""
-    return Parts(network.features, nn.Sequential(network.avgpool, nn.Flatten(), *list(network.classifier)[:-1]))
+    return (network.features, nn.Sequential(network.avgpool, nn.Flatten(), *list(network.classifier)[:-1]))
 
 
-def _resnet(network: Any) -> Parts:
+def _resnet(network: Any) -> Halves:
     stem = (network.conv1, network.bn1, network.relu, network.maxpool)
-    return Parts(nn.Sequential(*stem, network.layer1, network.layer2, network.layer3, network.layer4), _pooled())
+    return (nn.Sequential(*stem, network.layer1, network.layer2, network.layer3, network.layer4), _pooled())
 
 
-def _convnext(network: Any) -> Parts:
+def _convnext(network: Any) -> Halves:
     # its classifier is LayerNorm over channels, flatten, head
-    return Parts(network.features, nn.Sequential(network.avgpool, *list(network.classifier)[:-1]))
+    return (network.features, nn.Sequential(network.avgpool, *list(network.classifier)[:-1]))
 
 
-def _inception(weights: str | None) -> Parts:
+def _inception(weights: str | None) -> Halves:
     """Inception v3 without its auxiliary head, which helps only very long training."""
     if weights is None:
         network: Any = zoo.inception_v3(weights=None, aux_logits=False, init_weights=False)
@@ -104,7 +101,7 @@ def _inception(weights: str | None) -> Parts:
         network = zoo.inception_v3(weights=weights, transform_input=False)
     without = {"AuxLogits", "avgpool", "dropout", "fc"}
     features = nn.Sequential(*(module for name, module in network.named_children() if name not in without))
-    return Parts(features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
+    return (features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
 
 
 def _pooled() -> nn.Sequential:
@@ -135,3 +132,16 @@ def _with_channels(old: nn.Conv2d, channels: int, *, keep_weights: bool) -> nn.C
         if old.bias is not None and new.bias is not None:
             new.bias.data.copy_(old.bias.data)
     return new
+
+
+def _embedding_width(network: nn.Module, name: str, channels: int, tile: int) -> int:
+    """Try the network on shapes alone: the only sure way to know whether the tile survives all poolings."""
+    network.eval()  # a single value per channel has no variance, which batch normalisation would refuse in training
+    try:
+        with torch.no_grad(), torch.device("meta"):
+            state = {key: torch.empty_like(tensor, device="meta") for key, tensor in network.state_dict().items()}
+            shape = torch.func.functional_call(network, state, (torch.empty(1, channels, tile, tile),)).shape
+    except RuntimeError as error:
+        raise too_small(name, tile) from error
+    network.train()
+    return int(shape[1])

@@ -68,7 +68,7 @@ class BundleManifest:
         thresholds: when it refuses a label.
         data_fingerprint: hash of the dataset it was trained on.
         metrics: figures of its evaluation, finite.
-        view_cutoff: adaptive views stop where the margin of the two likeliest classes reaches it; None = all views.
+        view_cutoff: adaptive views stop where the first view's margin reaches it (`models.views`); None = all views.
         files: sha256 (hex) of each file beside the manifest.
     """
 

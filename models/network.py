@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import backbones
 from models.domain.errors import ConfigurationError
+from models.parts import Parts, too_small
 from models.preprocessing import input_channels
 from models.recipe import NetworkRecipe, Recipe
 
@@ -73,21 +73,23 @@ def build_network(recipe: Recipe, classes: int, *, pretrained: bool = False) -> 
             remedy="leave network.weights empty or name a torchvision network",
         )
     parts = _parts(recipe.network, channels, tile, pretrained)
-    width = _embedding_width(parts, channels, tile, recipe.network.name)
-    return Network(parts.features, parts.embed, nn.Linear(width, classes))
+    return Network(parts.features, parts.embed, nn.Linear(parts.width, classes))
 
 
-def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) -> backbones.Parts:
+def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) -> Parts:
     match recipe.name:
         case "small":
-            return small(recipe, channels)
+            return small(recipe, channels, tile)
         case "lenet5":
             return lenet5(channels, tile)
         case _:
-            return backbones.torchvision_parts(recipe.name, channels, recipe.weights if pretrained else None)
+            # not at the top: importing torchvision takes as long as torch, and our own networks do without
+            from models.backbones import torchvision_parts  # noqa: PLC0415
+
+            return torchvision_parts(recipe.name, channels, tile, recipe.weights if pretrained else None)
 
 
-def small(recipe: NetworkRecipe, channels: int) -> backbones.Parts:
+def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
     """Blocks of 3 × 3 convolutions, halved in between, pooled over the whole map.
 
     Without padding and with batch normalisation every feature depends on its receptive field alone, which is what
@@ -95,10 +97,14 @@ def small(recipe: NetworkRecipe, channels: int) -> backbones.Parts:
     """
     padding = 1 if recipe.padding == "same" else 0
     layers: list[nn.Module] = []
-    before = channels
+    before, side = channels, tile
     for block, width in enumerate(recipe.widths):
         if block:
             layers.append(nn.MaxPool2d(2))
+            side //= 2
+        side -= 2 * recipe.convolutions * (1 - padding)
+        if side < 1:
+            raise too_small("small", tile)
         for _ in range(recipe.convolutions):
             layers += [
                 nn.Conv2d(before, width, 3, padding=padding, bias=False),
@@ -119,19 +125,19 @@ def small(recipe: NetworkRecipe, channels: int) -> backbones.Parts:
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    return backbones.Parts(features, nn.Sequential(*embed))
+    return Parts(features, nn.Sequential(*embed), recipe.embedding or pooled)
 
 
-def lenet5(channels: int, tile: int) -> backbones.Parts:
+def lenet5(channels: int, tile: int) -> Parts:
     """LeNet-5 (LeCun et al., Proc. IEEE 1998), fully connected; 61,706 parameters on 32 × 32 × 1 and 10 classes."""
     side = ((tile - 4) // 2 - 4) // 2
     if side < 1:
-        raise _too_small("lenet5", tile)
+        raise too_small("lenet5", tile)
     features = nn.Sequential(
         nn.Conv2d(channels, 6, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2)
     )
     embed = nn.Sequential(nn.Flatten(), nn.Linear(16 * side * side, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh())
-    return backbones.Parts(features, embed)
+    return Parts(features, embed, 84)
 
 
 def weights_of(network: nn.Module) -> dict[str, NDArray[np.generic]]:
@@ -166,30 +172,3 @@ def _normalisation(recipe: NetworkRecipe, width: int) -> nn.Module:
         return nn.BatchNorm2d(width)
     groups = next(count for count in (8, 4, 2, 1) if width % count == 0)
     return nn.GroupNorm(groups, width)
-
-
-def _embedding_width(parts: backbones.Parts, channels: int, tile: int, name: str) -> int:
-    """Try the parts on shapes alone; the only sure way to know whether the tile survives all poolings."""
-    probe = nn.Sequential(parts.features, parts.embed)
-    training = probe.training
-    try:
-        with torch.no_grad(), torch.device("meta"):
-            shape = torch.func.functional_call(
-                probe.eval(),
-                {key: torch.empty_like(tensor, device="meta") for key, tensor in probe.state_dict().items()},
-                (torch.empty(2, channels, tile, tile),),
-            ).shape
-    except RuntimeError as error:
-        raise _too_small(name, tile) from error
-    finally:
-        probe.train(training)
-    return int(shape[1])
-
-
-def _too_small(name: str, tile: int) -> ConfigurationError:
-    return ConfigurationError(
-        "tile is too small for the network",
-        where=f"recipe.network: {name}",
-        got=f"tile {tile}",
-        remedy="take a larger tile, fewer widths or convolutions, or padding: same",
-    )

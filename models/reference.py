@@ -62,7 +62,7 @@ class Reference:
         labels: int64 (R,), class index; -1 where labels are not exclusive.
         groups: R names of the lot or flight each example is from.
         ids: R sample ids, with which the dataset finds the picture.
-        novelty: arrays of the fitted score, see `models.open_set.restore`; empty = no novelty is measured.
+        novelty: arrays of the fitted score, see `models.open_set.arrays_of`; scores of logits have none.
         calibration: judged held-out windows.
     """
 

@@ -20,23 +20,27 @@ class AugmentationRecipe(Section):
     """Changes that keep the label.
 
     Attributes:
-        symmetries: turn and mirror freely; set False where a pattern has a direction (notch, shadow).
-        rotation: turn whole wafers by any angle, as points.
+        symmetries: turn by quarters and mirror freely; set False where every pattern has a direction (notch, shadow).
+        directed: classes that keep their direction although the others are turned and mirrored.
+        rotation: turn by any angle (whole wafers: around their centre).
         shift: largest displacement of the whole picture, as a share of its side.
         jitter: standard deviation of each defect's displacement, as a share of the wafer's diameter.
         thin: largest share of the defects taken away.
         noise: largest share of background defects added.
+        regrid: chance that a wafer is redrawn on a coarser die grid, as another product would show it.
         hide: chance that a part is treated as not inspected.
         mix: chance that a pattern is laid on the background of another wafer.
         photometry: strength of changes of brightness, contrast and blur (images).
     """
 
     symmetries: bool = True
+    directed: tuple[str, ...] = ()
     rotation: bool = False
     shift: Share = 0.0
     jitter: Share = 0.0
     thin: Share = 0.0
     noise: Share = 0.0
+    regrid: Share = 0.0
     hide: Share = 0.0
     mix: Share = 0.0
     photometry: Share = 0.0
@@ -51,6 +55,8 @@ class TrainingRecipe(Section):
         batch: samples per step.
         sampler: how often each class is drawn: as it occurs, by the root of its count, all alike, or moving from the
             first to the last over the epochs.
+        lot_power: lots of a class are drawn by (their wafers)^lot_power: 1 as they occur, 0 all lots alike.
+        rebalance_epochs: further epochs that train the head alone on balanced classes (two-stage training).
         loss: what is minimised; the last three weigh rare classes up.
         loss_strength: focal's gamma, logit adjustment's tau, or class-balanced's beta.
         label_smoothing: share of the target spread over all classes.
@@ -71,6 +77,8 @@ class TrainingRecipe(Section):
     samples_per_epoch: PositiveInt | None = None
     batch: PositiveInt = 128
     sampler: Literal["natural", "square-root", "class-balanced", "progressive"] = "square-root"
+    lot_power: Share = 1.0
+    rebalance_epochs: NonNegativeInt = 0
     loss: Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjustment", "class-balanced"] = "cross-entropy"
     loss_strength: NonNegativeFloat = 1.0
     label_smoothing: Share = 0.0

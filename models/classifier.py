@@ -1,0 +1,150 @@
+"""The classifier: patches in, calibrated predictions with novelty out. Everything it needs is in the bundle."""
+
+import contextlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bundle import Bundle
+from models.domain.errors import ConfigurationError, InputError
+from models.domain.verdict import Predictions
+from models.network import restore_network
+from models.open_set import restore
+from models.preprocessing import Preprocessing
+from models.views import Looking, believe, calibrated
+
+BATCH_CPU = 64
+"""Patches at once on a CPU: their maps still fit its caches, and more are no faster."""
+BATCH_CUDA = 2048
+"""Patches at once on a GPU; halved where they do not fit its memory."""
+
+
+class Classifier:
+    """A bundle made ready on a device. Several threads may call `predict` at the same time.
+
+    Nothing changes after `__init__` but the batch size, which only ever shrinks.
+    """
+
+    def __init__(self, bundle: Bundle, device: str | torch.device | None = None) -> None:
+        """Build network and novelty score, move them, and judge one empty patch as a self-test.
+
+        Args:
+            bundle: verified, see `load_bundle`.
+            device: torch device; None = CUDA if there is one, else CPU.
+
+        Raises:
+            ConfigurationError: parts of the bundle do not fit each other.
+        """
+        self.bundle = bundle
+        self.manifest = bundle.manifest
+        recipe = self.manifest.recipe
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        where = f"bundle {self.manifest.ref.name}"
+        network = restore_network(recipe, len(self.manifest.labels.names), bundle.weights, where)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.preprocessing = Preprocessing(recipe.preprocessing, recipe.channels).to(self.device)
+        self.novelty = restore(recipe.open_set, bundle.reference.novelty, where).to(self.device)
+        self.looking = Looking(
+            views=recipe.views,
+            merge=recipe.merge,
+            exclusive=self.manifest.labels.exclusive,
+            cutoff=self.manifest.view_cutoff if recipe.adaptive_views else None,
+        )
+        self.batch = BATCH_CUDA if self.device.type == "cuda" else BATCH_CPU
+        self._test_itself(where)
+
+    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Judge patches.
+
+        Args:
+            pixels: uint8 (N, H, W, C) with the recipe's tile and channels; N may be 0 or as large as memory allows.
+
+        Returns:
+            Calibrated probabilities (N, K), embeddings (N, D) and novelty (N,), float32, in the same order.
+
+        Raises:
+            InputError: another shape or dtype.
+            torch.OutOfMemoryError: not even one patch fits the device.
+        """
+        recipe = self.manifest.recipe
+        expected = (recipe.tiling.tile, recipe.tiling.tile, recipe.channels)
+        if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
+            raise InputError(
+                "patches do not fit the bundle",
+                where=self.manifest.ref.name,
+                expected=f"uint8 (N, {', '.join(map(str, expected))})",
+                got=f"{pixels.dtype} {pixels.shape}",
+            )
+        parts: list[Predictions] = []
+        start = 0
+        while start < len(pixels):
+            # re-read in every round: running out of memory shrinks it
+            parts.append(self._predict_or_split(pixels[start : start + self.batch]))
+            start += len(parts[-1])
+        if not parts:
+            return self._nothing()
+        return Predictions(
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            embeddings=np.concatenate([part.embeddings for part in parts]),
+            novelty=np.concatenate([part.novelty for part in parts]),
+        )
+
+    def _predict_or_split(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predictions of the first patches, as many as fit the device's memory; at least one."""
+        while True:
+            try:
+                return self._predict_at_once(pixels)
+            except torch.OutOfMemoryError:
+                if len(pixels) == 1:
+                    raise
+            # outside the handler: the traceback would keep the tensors alive that did not fit
+            half = (len(pixels) + 1) // 2
+            self.batch = min(self.batch, half)
+            pixels = pixels[:half]
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _predict_at_once(self, pixels: NDArray[np.uint8]) -> Predictions:
+        inputs = self.preprocessing(self._on_device(pixels))
+        with self.precision():
+            belief = believe(self.network, inputs, self.looking)
+        probabilities = calibrated(
+            belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
+        )
+        novelty = self.novelty.score(belief.logits, belief.embeddings)
+        return Predictions(*(tensor.float().cpu().numpy() for tensor in (probabilities, belief.embeddings, novelty)))
+
+    def _on_device(self, pixels: NDArray[np.uint8]) -> Tensor:
+        # a copy where the array is a view or read-only, which torch tensors cannot be
+        owned = np.require(pixels, requirements=["C", "W"])
+        return torch.from_numpy(owned).to(self.device, non_blocking=True)
+
+    def precision(self) -> contextlib.AbstractContextManager[object]:
+        """Context of half precision where it pays: bfloat16 on a GPU that computes with it, float16 on an older one.
+
+        On a CPU float32: only few compute in bfloat16, and thresholds are calibrated for one precision.
+        """
+        if self.device.type != "cuda":
+            return contextlib.nullcontext()
+        half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return torch.autocast("cuda", dtype=half)
+
+    def _test_itself(self, where: str) -> None:
+        tile, channels = self.manifest.recipe.tiling.tile, self.manifest.recipe.channels
+        try:
+            judged = self._predict_at_once(np.zeros((1, tile, tile, channels), np.uint8))
+        except (RuntimeError, ValueError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise ConfigurationError("bundle fails its self-test", where=where, got=str(error)[:300]) from error
+        if not all(np.isfinite(part).all() for part in (judged.probabilities, judged.embeddings, judged.novelty)):
+            raise ConfigurationError("bundle fails its self-test", where=where, expected="finite predictions")
+
+    def _nothing(self) -> Predictions:
+        classes, dimensions = len(self.manifest.labels.names), self.network.head.in_features
+        return Predictions(
+            np.empty((0, classes), np.float32), np.empty((0, dimensions), np.float32), np.empty(0, np.float32)
+        )

@@ -1,0 +1,60 @@
+"""Conformal thresholds: the promise is kept, and the threshold says the same as the p-values."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.conformal import p_values, threshold, thresholds_by_class
+from models.domain.errors import ConfigurationError
+
+SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)
+"""Few values, so that ties occur."""
+
+
+def test_p_values_by_hand() -> None:
+    np.testing.assert_allclose(p_values([0, 2, 2.5, 9], [1, 2, 2, 3]), [5 / 5, 4 / 5, 2 / 5, 1 / 5])
+
+
+@given(SCORES, SCORES, st.floats(0.01, 0.99))
+def test_above_the_threshold_means_p_within_the_budget(
+    calibration: list[float], scores: list[float], budget: float
+) -> None:
+    refused = np.array(scores) > threshold(calibration, budget)
+    np.testing.assert_array_equal(refused, p_values(scores, calibration) <= budget + 1e-9)
+
+
+@pytest.mark.parametrize("budget", [0.02, 0.05, 0.2])
+def test_the_promise_is_kept_on_average(budget: float) -> None:
+    generator = np.random.default_rng(0)
+    rates = [
+        float((generator.normal(size=500) > threshold(generator.normal(size=300), budget)).mean()) for _ in range(300)
+    ]
+    assert np.mean(rates) <= budget + 3 * np.std(rates) / 300**0.5
+    assert np.mean(rates) >= budget - 1 / 301 - 3 * np.std(rates) / 300**0.5
+
+
+def test_too_few_windows_promise_nothing() -> None:
+    assert threshold(np.zeros(48), 0.02) == math.inf
+    assert threshold(np.zeros(49), 0.02) == 0.0
+    assert threshold([], 0.5) == math.inf
+
+
+@pytest.mark.parametrize(("scores", "budget"), [([1.0, math.nan], 0.5), ([1.0], 0.0), ([1.0], 1.0)])
+def test_nonsense_is_refused(scores: list[float], budget: float) -> None:
+    with pytest.raises(ConfigurationError, match="cannot calibrate"):
+        threshold(scores, budget)
+
+
+def test_each_class_keeps_its_own_promise() -> None:
+    generator = np.random.default_rng(0)
+    predicted = np.repeat([0, 1, 2], [2000, 2000, 20])
+    scores = generator.normal(size=4020) + 5 * (predicted == 1)
+    own = thresholds_by_class(scores, predicted, ["easy", "odd", "rare"], 0.05)
+    assert set(own) == {"easy", "odd"}
+    for index, name in enumerate(("easy", "odd")):
+        assert (scores[predicted == index] > own[name]).mean() == pytest.approx(0.05, abs=0.001)
+    common = threshold(scores, 0.05)
+    assert (scores[predicted == 1] > common).mean() > 0.09
