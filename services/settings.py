@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         afterwards: what happens to the source file once its row is committed.
         done_dir: where `afterwards=move` puts it.
         file_limit_bytes: largest file accepted.
+        upload_limit_bytes: largest request of an upload; larger files come through the watch folder.
         bundle: folder of a bundle, or the registry alias to follow.
         model_name: registered model that `bundle` is an alias of.
         mlflow_uri: tracking and registry address.
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     afterwards: Afterwards = Afterwards.KEEP
     done_dir: Path = Field(default_factory=lambda known: known["home"] / "done")
     file_limit_bytes: int = Field(default=64 * 1024**3, gt=0)
+    upload_limit_bytes: int = Field(default=4 * 1024**3, gt=0)
     bundle: str = Field(default="champion", min_length=1)
     model_name: str = Field(default="wafer", min_length=1)
     mlflow_uri: str = Field(default_factory=lambda known: f"sqlite:///{known['home'] / 'mlflow.db'}", repr=False)

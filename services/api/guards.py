@@ -4,7 +4,7 @@ Plain ASGI, because a stream of live alerts must not be buffered on its way.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -104,38 +104,61 @@ def _name(host: str) -> str:
     return (urlsplit(f"//{host}").hostname or "") if host and "/" not in host else ""
 
 
-class PatientReceive:
-    """Ends bodies that trickle: a stalled upload must not hold a connection for ever.
+SMALL_BODY_BYTES = 1 << 20
+"""Room for any form and any JSON of ours."""
+
+
+class BodyGuard:
+    """Ends bodies that are too large or that trickle: a stalled upload must not hold a connection for ever.
 
     Attributes:
+        limits_bytes: largest body by path; `SMALL_BODY_BYTES` for all others.
         silence_s: longest pause between two pieces, and the grace at the start, seconds.
         slowest_bytes_s: a body must have arrived at least this fast on average, bytes per second.
     """
 
-    def __init__(self, app: ASGIApp, silence_s: float = 30.0, slowest_bytes_s: float = 4096.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits_bytes: Mapping[str, int] | None = None,
+        silence_s: float = 30.0,
+        slowest_bytes_s: float = 4096.0,
+    ) -> None:
         self.app = app
+        self.limits_bytes = dict(limits_bytes or {})
         self.silence_s = silence_s
         self.slowest_bytes_s = slowest_bytes_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the body on, piece by piece, as long as it keeps coming."""
+        """Hand the body on, piece by piece, as long as it keeps coming and is not too large."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         clock = asyncio.get_running_loop().time
+        limit = self.limits_bytes.get(scope["path"], SMALL_BODY_BYTES)
+        announced = Headers(scope=scope).get("content-length", "0")
         began, received, complete = clock(), 0, False
 
-        async def patient() -> Message:
+        async def guarded() -> Message:
             nonlocal received, complete
             if complete:
                 return await receive()
+            if announced.isdecimal() and int(announced) > limit:
+                raise _ended(413, f"the body may have {limit} bytes, not {announced}")
             allowed_s = began + self.silence_s + received / self.slowest_bytes_s - clock()
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, min(self.silence_s, allowed_s)))
             except TimeoutError:
-                raise HTTPException(408, "the body did not arrive in time", {"Connection": "close"}) from None
+                raise _ended(408, "the body did not arrive in time") from None
             received += len(message.get("body", b""))
+            if received > limit:
+                raise _ended(413, f"the body may have {limit} bytes")
             complete = not message.get("more_body", False)
             return message
 
-        await self.app(scope, patient, send)
+        await self.app(scope, guarded, send)
+
+
+def _ended(status: int, detail: str) -> HTTPException:
+    """What FastAPI passes on to the error handler when it is raised while a body is read."""
+    return HTTPException(status, detail, {"Connection": "close"})

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.domain.errors import InputError, RetryableError, WaferwatchError
+from services.alerting.handling import StaleAlert
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 3
@@ -32,12 +33,6 @@ class NotFoundError(InputError):
     """There is no such thing under this address."""
 
     code = "not-found"
-
-
-class ConflictError(InputError):
-    """Somebody else changed it first: look again, then decide again."""
-
-    code = "conflict"
 
 
 class UnauthorizedError(InputError):
@@ -54,14 +49,22 @@ class ForbiddenError(InputError):
 
 _STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
-    (ConflictError, HTTPStatus.CONFLICT),
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (StaleAlert, HTTPStatus.CONFLICT),
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (WaferwatchError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 """The first kind that fits decides: special kinds stand before general ones."""
+_STATUS_OF_CODE = {
+    "no-such-alert": HTTPStatus.NOT_FOUND,
+    "no-such-job": HTTPStatus.NOT_FOUND,
+    "alert-state": HTTPStatus.CONFLICT,
+    "job-state": HTTPStatus.CONFLICT,
+    "version-missing": HTTPStatus.PRECONDITION_REQUIRED,
+}
+"""Errors of the services that are told apart by their code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ ProblemPage = Callable[[Request, Problem], Response]
 
 def problem_of(error: WaferwatchError) -> Problem:
     """The answer to an error of ours."""
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    by_kind = next(status for kind, status in _STATUS if isinstance(error, kind))
+    status = _STATUS_OF_CODE.get(error.code, by_kind)
     parts = error.complaint
     return Problem(
         int(status), error.code, parts.what, str(error), parts.where, parts.expected, parts.got, parts.remedy

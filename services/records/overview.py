@@ -15,9 +15,8 @@ from services.records.views import Day, Marks
 def marks(session: ReadSession) -> Marks:
     """What pages compare every second to see whether anything changed; no scan of what is done and closed."""
     waiting = AlertRow.state.in_(LIVE) & (AlertRow.state == AlertState.OPEN)
-    by_severity = dict(
-        session.execute(select(AlertRow.severity, func.count()).where(waiting).group_by(AlertRow.severity)).tuples()
-    )
+    counted = select(AlertRow.severity, func.count()).where(waiting).group_by(AlertRow.severity)
+    by_severity: dict[Severity, int] = dict(session.execute(counted).tuples().all())
     unfinished = [state for state in JobState if state is not JobState.DONE]
     by_state = session.execute(
         select(JobRow.state, func.count(), func.sum(JobRow.windows_done))

@@ -1,1 +1,1 @@
-"""What the service says about itself: metrics for machines, logs for people. Knows nothing of the rest of services."""
+"""What the service says about itself: metrics for machines, logs for people."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from models.domain.alert import Alert
+from models.domain.alert import Alert, AlertState
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Verdict
 from services.telemetry.labels import BoundedValues
@@ -148,9 +148,17 @@ class Metrics:
         else:
             self.alerts_repeated.labels(alert.severity.value).inc()
 
-    def acknowledged(self, first_seen: datetime) -> None:
-        """Observe how long an alert waited for a person; `first_seen` is UTC with zone."""
-        self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - first_seen).total_seconds()))
+    def decided(self, state: AlertState, first_seen: datetime) -> None:
+        """Count what a person made of an alert.
+
+        Args:
+            state: what it became.
+            first_seen: when it was first raised, UTC with zone.
+        """
+        if state is AlertState.ACKNOWLEDGED:
+            self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - first_seen).total_seconds()))
+        elif state in (AlertState.RESOLVED, AlertState.FALSE_ALARM):
+            self.alerts_closed.labels(state.value).inc()
 
     def notified(self, channel: str, *, delivered: bool) -> None:
         """Count one message handed to a channel."""

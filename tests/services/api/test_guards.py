@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
 
-from services.api.guards import PatientReceive, SameOrigin, SecurityHeaders
+from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
 from services.api.problems import LastResort, NotFoundError, handle_errors
 from tests.web import served
 
@@ -127,7 +127,7 @@ class Drip:
 
 @pytest.mark.parametrize("pause_s", [10.0, 0.02], ids=["silent", "trickling"])
 def test_a_body_that_does_not_come_is_ended(pause_s: float) -> None:
-    app = app_behind(Middleware(PatientReceive, silence_s=0.2, slowest_bytes_s=1000.0))
+    app = app_behind(Middleware(BodyGuard, silence_s=0.2, slowest_bytes_s=1000.0))
     sent: list[dict[str, object]] = []
 
     async def send(message: dict[str, object]) -> None:
@@ -145,5 +145,12 @@ def test_a_body_that_does_not_come_is_ended(pause_s: float) -> None:
 
 
 def test_a_body_that_keeps_coming_passes() -> None:
-    with served(app_behind(Middleware(PatientReceive, silence_s=5.0))) as address:
+    with served(app_behind(Middleware(BodyGuard, silence_s=5.0))) as address:
         assert httpx.post(f"{address}/change", content=b"x" * 300_000).json() == {"bytes": 300_000}
+
+
+def test_a_body_over_its_limit_is_ended_whether_it_says_its_size_or_not() -> None:
+    with served(app_behind(Middleware(BodyGuard, limits_bytes={"/elsewhere": 1 << 30}))) as address:
+        pieces = (b"x" * 65536 for _ in range(32))
+        assert httpx.post(f"{address}/change", content=b"x" * (2 << 20)).status_code == 413
+        assert httpx.post(f"{address}/change", content=pieces).status_code == 413

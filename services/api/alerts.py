@@ -1,0 +1,108 @@
+"""GET /alerts and what people decide about them. Who changes an alert names the version they saw (409 if it is old)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Query, Response
+
+from models.domain.alert import AlertState, Severity
+from models.domain.errors import InputError
+from services.alerting.handling import change_alert
+from services.api.paging import Limit, PageCursor, next_of
+from services.api.problems import NotFoundError
+from services.api.schemas import PREFIX, AlertAnswer, AlertChange, AlertDetailAnswer, Listing
+from services.api.wiring import Caller, Wired
+from services.records import queries
+from services.records.queries import LIVE, AlertFilter
+
+routes = APIRouter(prefix=f"{PREFIX}/alerts", tags=["alerts"])
+
+
+class Decision(StrEnum):
+    """What a person decides about an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+    FALSE_ALARM = "false-alarm"
+    REOPEN = "reopen"
+
+
+_LEADS_TO = {
+    Decision.ACKNOWLEDGE: AlertState.ACKNOWLEDGED,
+    Decision.RESOLVE: AlertState.RESOLVED,
+    Decision.FALSE_ALARM: AlertState.FALSE_ALARM,
+    Decision.REOPEN: AlertState.OPEN,
+}
+
+
+@routes.get("")
+def alerts(
+    *,
+    wired: Wired,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+    state: Annotated[list[AlertState] | None, Query(description="Default: open and acknowledged.")] = None,
+    severity: Severity | None = None,
+    pattern: str | None = None,
+    product: str | None = None,
+    step: str | None = None,
+    tool: str | None = None,
+) -> Listing[AlertAnswer]:
+    """Alerts, the most recently seen first."""
+    which = AlertFilter(severity=severity, pattern=pattern, product=product, step=step, tool=tool)
+    with wired.database.read() as session:
+        page = queries.alerts(session, states=state or LIVE, which=which, limit=limit, after=cursor)
+    return Listing(items=[AlertAnswer.of(one) for one in page.items], next=next_of(page))
+
+
+@routes.get("/{alert_id}", responses={404: {"description": "No such alert."}})
+def alert(alert_id: int, wired: Wired, response: Response) -> AlertDetailAnswer:
+    """One alert with its history and the newest inspections that show it; its ETag is its version."""
+    with wired.database.read() as session:
+        found = queries.alert(session, alert_id)
+    if found is None:
+        raise NotFoundError("no such alert", where=str(alert_id), remedy=f"see {PREFIX}/alerts")
+    response.headers["ETag"] = f'"{found.summary.version}"'
+    return AlertDetailAnswer.of_detail(found)
+
+
+@routes.post(
+    "/{alert_id}/{decision}",
+    responses={
+        404: {"description": "No such alert."},
+        409: {"description": "It was changed since you looked, or cannot become that any more."},
+    },
+)
+def decide(
+    *,
+    alert_id: int,
+    decision: Decision,
+    wired: Wired,
+    caller: Caller,
+    response: Response,
+    change: Annotated[AlertChange | None, Body()] = None,
+    if_match: Annotated[str | None, Header(description="The version you saw, as the ETag gave it.")] = None,
+) -> AlertAnswer:
+    """Acknowledge, resolve, call false or reopen an alert; the decision and its author are kept for ever."""
+    change = change or AlertChange()
+    version = change.version if change.version is not None else _version(if_match)
+    with wired.database.write() as session:
+        changed = change_alert(
+            session, alert_id, version=version, to=_LEADS_TO[decision], actor=caller.name, note=change.note
+        )
+    wired.metrics.decided(changed.state, changed.first_seen)
+    response.headers["ETag"] = f'"{changed.version}"'
+    return AlertAnswer.of(changed)
+
+
+def _version(if_match: str | None) -> int:
+    text = (if_match or "").strip().removeprefix("W/").strip('"')
+    if not text.isdecimal():
+        raise InputError(
+            "version of the alert is missing",
+            where="If-Match header, or `version` in the body",
+            expected="the number you saw",
+            got=repr(if_match) if if_match else "nothing",
+            code="version-missing",
+        )
+    return int(text)

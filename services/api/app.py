@@ -1,0 +1,93 @@
+"""The web application: API and dashboard in one uvicorn, apart from Ray: operators work while the rest restarts.
+
+SecurityHeaders → LastResort → CountedRequests → SameOrigin → Access → BodyGuard → routes
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware import Middleware
+
+from services.api import alerts, captures, health, inspections, maps, quarantine
+from services.api.access import Access, keys_for
+from services.api.bundle_shelf import BundleShelf
+from services.api.drawing_store import DrawingStore, Opener
+from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
+from services.api.problems import LastResort, handle_errors
+from services.api.pulse import Pulse
+from services.api.schemas import PREFIX
+from services.api.watching import CountedRequests
+from services.api.wiring import Accept, Wiring
+from services.dashboard import actions, live, pages, service
+from services.dashboard.looks import STATIC, problem_page
+from services.records.session import Database
+from services.settings import Settings
+from services.telemetry.metrics import Metrics
+
+_UPLOADS = (f"{PREFIX}/captures", "/upload")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_DESCRIPTION = """Wafer defect maps and aerial images in, verdicts, alerts and unknowns out.
+
+Errors are `application/problem+json` with the parts what, where, expected, got and remedy. Lists continue with
+`cursor=next`. Where the service asks for a login, send `Authorization: Bearer TOKEN`.
+"""
+
+
+def create_app(
+    settings: Settings, database: Database, *, accept: Accept, opener: Opener, metrics: Metrics | None = None
+) -> FastAPI:
+    """The application of one process.
+
+    Args:
+        settings: where things are; `host` decides whether a login is needed.
+        database: opened by the caller, who closes it.
+        accept: takes uploads in.
+        opener: opens spooled files for drawing.
+        metrics: of this process; made for the default registry if None.
+
+    Raises:
+        ConfigurationError: other machines could reach the service and no token is set.
+    """
+    keys = keys_for(settings)
+    metrics = metrics or Metrics()
+    # Without a login every foreign name for this address must be refused; with one, a proxy may call it anything.
+    hosts = None if keys.needs_login else (*_LOOPBACK_NAMES, settings.host)
+    app = FastAPI(
+        title="waferwatch",
+        version=_version(),
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(LastResort, page=problem_page),
+            Middleware(CountedRequests, metrics=metrics),
+            Middleware(SameOrigin, hosts=hosts, page=problem_page),
+            Middleware(Access, keys=keys, page=problem_page),
+            Middleware(BodyGuard, limits_bytes=dict.fromkeys(_UPLOADS, settings.upload_limit_bytes)),
+        ],
+    )
+    app.state.wiring = Wiring(
+        settings=settings,
+        database=database,
+        metrics=metrics,
+        keys=keys,
+        drawings=DrawingStore(settings.spool_dir, settings.home / "drawings", opener),
+        bundles=BundleShelf(settings.home / "bundles"),
+        pulse=Pulse(database),
+        accept=accept,
+    )
+    handle_errors(app, problem_page)
+    for module in (captures, inspections, maps, alerts, quarantine, health, pages, actions, service, live):
+        app.include_router(module.routes)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("waferwatch")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,161 @@
+"""What a viewer needs to draw a capture: small, in places of a common frame, ready to be sent.
+
+Places are uint16 fractions of the frame (4.6 µm on 300 mm): u from left to right, v from top to bottom. Exact
+coordinates stay in the file; nobody measures on a screen.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.errors import InputError
+from models.domain.tiling import Window, pyramid
+from pipelines.ingestion import CaptureReader, DieGrid, DieMap, DieReader, PointMap, PointReader
+from pipelines.ingestion.point_index import FRACTION_BITS
+
+FORMAT = 1
+"""Changes whenever what is written below changes, so that old cache files are left alone."""
+PREVIEW_PX = 1024
+MAX_CLASSES = 255
+MAX_GRID_DIES = 40_000
+"""More outlines than that are a grey area on any screen."""
+_PLACE_SHIFT = FRACTION_BITS - 16
+_CLASS_COLUMNS = ("CLASSNUMBER", "ROUGHBINNUMBER", "FINEBINNUMBER")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One capture, ready to be drawn.
+
+    Attributes:
+        geometry: what kind it is and where things are; JSON for the viewer.
+        places: uint16 (2, N): u and v of each defect; (2, 0) where there are none.
+        classes: uint8 (N,) index into `geometry["classes"]`, or (0,) if the file tells no classes apart.
+        pixels: uint8 (H, W, 3) picture of an image, at most 1024 a side; (0, 0, 3) for wafers.
+    """
+
+    geometry: dict[str, Any]
+    places: NDArray[np.uint16]
+    classes: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
+
+    def wire(self) -> bytes:
+        """Places for the viewer: all u, all v, then the class indices if there are any; little-endian."""
+        return self.places.astype("<u2").tobytes() + self.classes.tobytes()
+
+    def dump(self) -> bytes:
+        """The drawing as bytes for a cache file."""
+        stream = io.BytesIO()
+        geometry = np.frombuffer(json.dumps(self.geometry).encode(), np.uint8)
+        np.savez(stream, geometry=geometry, places=self.places, classes=self.classes, pixels=self.pixels)
+        return stream.getvalue()
+
+    @classmethod
+    def load(cls, content: bytes) -> "Drawing":
+        """The drawing in a cache file.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                geometry = json.loads(file["geometry"].tobytes())
+                return cls(geometry, file["places"], file["classes"], file["pixels"])
+        except (KeyError, OSError, EOFError) as error:
+            raise ValueError(str(error)) from error
+
+
+_NO_PLACES = np.empty((2, 0), np.uint16)
+_NO_CLASSES = np.empty(0, np.uint8)
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)
+
+
+def draw(reader: CaptureReader) -> Drawing:
+    """Draw an opened capture: the cost of reading its defects once, or one coarse window of an image."""
+    if isinstance(reader, PointReader):
+        return _draw_points(reader.points)
+    if isinstance(reader, DieReader):
+        return _draw_dies(reader.dies)
+    return _draw_image(reader)
+
+
+def _draw_points(points: PointMap) -> Drawing:
+    row, column = points.positions
+    places = np.stack([column >> _PLACE_SHIFT, row >> _PLACE_SHIFT]).astype(np.uint16)
+    classes, names = _classes(points)
+    geometry = {
+        "kind": "points",
+        "diameter_um": float(points.diameter_um),
+        "points": len(points),
+        "classes": names,
+        "dies": None if points.inspected is None else _grid(points.inspected),
+    }
+    return Drawing(geometry, places, classes, _NO_PIXELS)
+
+
+def _classes(points: PointMap) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
+    """Class index of each defect and the classes, most frequent first; those beyond 254 share the last index."""
+    column = next((points.columns[name] for name in _CLASS_COLUMNS if name in points.columns), None)
+    if column is None or not len(points):
+        return _NO_CLASSES, []
+    values, which, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if len(values) < 2:
+        return _NO_CLASSES, []
+    order = np.argsort(-counts, kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    names = [{"code": str(values[i]), "count": int(counts[i])} for i in order[: MAX_CLASSES - 1]]
+    if len(order) >= MAX_CLASSES:
+        names.append({"code": "other", "count": int(counts[order[MAX_CLASSES - 1 :]].sum())})
+    return np.minimum(rank[which], MAX_CLASSES - 1).astype(np.uint8), names
+
+
+def _grid(grid: DieGrid) -> dict[str, Any] | None:
+    if not 0 < len(grid) <= MAX_GRID_DIES:
+        return None
+    corners = np.stack([grid.x_um, grid.y_um], axis=1).round(1)
+    return {"pitch_um": [float(step) for step in grid.pitch_um], "corners_um": corners.tolist()}
+
+
+def _draw_dies(dies: DieMap) -> Drawing:
+    rows, columns = np.flatnonzero(dies.states.any(axis=1)), np.flatnonzero(dies.states.any(axis=0))
+    states = dies.states[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else dies.states
+    geometry = {
+        "kind": "dies",
+        "rows": states.shape[0],
+        "columns": states.shape[1],
+        "states": ["".join(map(str, line)) for line in states.tolist()],
+        "failed": dies.failed,
+        "inspected": dies.inspected,
+    }
+    return Drawing(geometry, _NO_PLACES, _NO_CLASSES, _NO_PIXELS)
+
+
+def _draw_image(reader: CaptureReader) -> Drawing:
+    levels = pyramid(reader.capture, 1)
+    level = max((one for one in levels if max(one.height, one.width) <= PREVIEW_PX), key=lambda one: one.index)
+    pixels = reader.read(Window(level, 0, 0, level.height, level.width)).pixels
+    geometry = {"kind": "image", "height": round(reader.capture.height), "width": round(reader.capture.width)}
+    return Drawing(geometry, _NO_PLACES, _NO_CLASSES, _to_rgb(pixels))
+
+
+def _to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    bands = pixels.shape[2]
+    if bands >= 3:
+        return np.ascontiguousarray(pixels[:, :, :3])
+    return np.repeat(pixels[:, :, :1], 3, axis=2)
+
+
+def states_of(geometry: dict[str, Any]) -> NDArray[np.uint8]:
+    """The die states of a drawing of dies, uint8 (rows, columns).
+
+    Raises:
+        InputError: the drawing is of something else.
+    """
+    if geometry["kind"] != "dies":
+        raise InputError("not a die map", got=str(geometry["kind"]))
+    return np.array([list(map(int, line)) for line in geometry["states"]], np.uint8)

@@ -1,0 +1,137 @@
+"""Drawings of captures, made once from the spooled file and kept on disk: the second look costs no parsing.
+
+The cache may be deleted at any time. Several processes may share it: files appear whole or not at all, and are named by
+content, so none is ever out of date.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from models.domain.errors import RetryableError
+from pipelines.ingestion import CaptureReader
+from services.api.drawing import FORMAT, Drawing, draw
+
+Opener = Callable[[Path], Iterator[CaptureReader]]
+"""`pipelines.ingestion.open_captures` with the installation's limits."""
+
+_KEPT_IN_MEMORY = 8
+_PRUNE_EVERY = 64
+_NEIGHBOURS = 64
+"""A cassette's wafers are looked at together: they are drawn while their file is open anyway."""
+_log = logging.getLogger(__name__)
+
+
+class DrawingStore:
+    """Gives the drawing of any recorded capture."""
+
+    def __init__(self, spool: Path, cache: Path, opener: Opener, *, limit_bytes: int = 2 << 30) -> None:
+        """Use the spool's files; nothing is read yet.
+
+        Args:
+            spool: folder of accepted files, named by their hash.
+            cache: folder of drawings, made if need be.
+            opener: opens all captures of a file.
+            limit_bytes: the oldest drawings are removed beyond this.
+        """
+        self._spool, self._cache, self._opener = spool, cache, opener
+        self._limit_bytes = limit_bytes
+        self._memory: OrderedDict[str, Drawing] = OrderedDict()
+        self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
+        self._made = 0
+
+    def get(self, capture_id: str, sha256: str) -> Drawing:
+        """The drawing of one capture of a file; whoever asks while it is made waits for it.
+
+        Raises:
+            RetryableError: the file is not on this machine (yet).
+        """
+        with self._lock:
+            if capture_id in self._memory:
+                self._memory.move_to_end(capture_id)
+                return self._memory[capture_id]
+            making = self._making.setdefault(sha256, threading.Lock())
+        try:
+            with making:
+                drawing = self._cached(capture_id) or self._make(capture_id, sha256)
+        finally:
+            with self._lock:
+                self._making.pop(sha256, None)
+        self._remember(capture_id, drawing)
+        return drawing
+
+    def _remember(self, capture_id: str, drawing: Drawing) -> None:
+        with self._lock:
+            self._memory[capture_id] = drawing
+            self._memory.move_to_end(capture_id)
+            while len(self._memory) > _KEPT_IN_MEMORY:
+                self._memory.popitem(last=False)
+
+    def _path(self, capture_id: str) -> Path:
+        return self._cache / f"{capture_id}.v{FORMAT}.npz"
+
+    def _cached(self, capture_id: str) -> Drawing | None:
+        try:
+            return Drawing.load(self._path(capture_id).read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError:  # damaged, or of another time: made anew
+            return None
+
+    def _make(self, capture_id: str, sha256: str) -> Drawing:
+        source = self._spool / sha256
+        if not source.is_file():
+            raise RetryableError(
+                "the file of this capture is not here",
+                where=sha256,
+                expected=f"a file in {self._spool}",
+                remedy="mount the spool that the inspectors use, or restore it",
+                code="no-source-file",
+            )
+        found = None
+        for ordinal, reader in enumerate(self._opener(source)):
+            wanted = reader.capture.id == capture_id
+            if not wanted and ordinal >= _NEIGHBOURS:
+                if found is not None:
+                    break
+                continue
+            drawing = draw(reader)
+            self._keep(reader.capture.id, drawing)
+            found = drawing if wanted else found
+        if found is None:
+            raise RetryableError("the file does not hold this capture", where=sha256, expected=capture_id)
+        return found
+
+    def _keep(self, capture_id: str, drawing: Drawing) -> None:
+        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=self._cache)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(drawing.dump())
+            Path(partial).rename(self._path(capture_id))
+        except OSError as error:  # a full disk costs speed, not the page
+            Path(partial).unlink(missing_ok=True)
+            _log.warning("drawing of %s is not kept: %s", capture_id, error)
+            return
+        self._made += 1
+        if self._made % _PRUNE_EVERY == 1:
+            self._prune()
+
+    def _prune(self) -> None:
+        files = []
+        for path in self._cache.glob("*.npz"):
+            with contextlib.suppress(FileNotFoundError):  # another process prunes too
+                status = path.stat()
+                files.append((status.st_mtime, status.st_size, path))
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
+            if total <= self._limit_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= size

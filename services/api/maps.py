@@ -1,0 +1,62 @@
+"""GET /inspections/{id}/map, /points, /picture.png: what a viewer needs to draw a capture."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.api.drawing import FORMAT, Drawing
+from services.api.inspections import MISSING, UNCHANGING, find_line
+from services.api.pictures import Theme, png
+from services.api.schemas import PREFIX
+from services.api.wiring import Wired, Wiring
+
+routes = APIRouter(prefix=f"{PREFIX}/inspections", tags=["maps"])
+
+
+@routes.get("/{inspection_id}/map", responses=MISSING, response_class=Response)
+def geometry(inspection_id: str, wired: Wired, request: Request) -> Response:
+    """What the capture looks like, as JSON.
+
+    `kind` is `points` (see /points), `dies` (states as lines of digits: 0 no die, 1 pass, 2 fail) or `image`.
+    """
+    return _kept(
+        request, inspection_id, "application/json", lambda: json.dumps(_drawing(wired, inspection_id).geometry).encode()
+    )
+
+
+@routes.get("/{inspection_id}/points", responses=MISSING, response_class=Response)
+def points(inspection_id: str, wired: Wired, request: Request) -> Response:
+    """Places of the defects, binary, little-endian: N uint16 x, N uint16 y, N uint8 class indices if there are any.
+
+    0..65535 spans the wafer's frame, x from left to right, y from top to bottom (the notch is at the bottom).
+    """
+    return _kept(request, inspection_id, "application/octet-stream", lambda: _drawing(wired, inspection_id).wire())
+
+
+@routes.get("/{inspection_id}/picture.png", responses=MISSING, response_class=Response)
+def picture(
+    inspection_id: str,
+    wired: Wired,
+    request: Request,
+    size: Annotated[int, Query(ge=16, le=1600, description="Side in pixels.")] = 512,
+    theme: Theme = Theme.LIGHT,
+) -> Response:
+    """The capture as a square picture."""
+    return _kept(request, inspection_id, "image/png", lambda: png(_drawing(wired, inspection_id), size, theme))
+
+
+def _drawing(wired: Wiring, inspection_id: str) -> Drawing:
+    summary = find_line(wired, inspection_id)
+    return wired.drawings.get(summary.capture.id, summary.sha256)
+
+
+def _kept(request: Request, inspection_id: str, media_type: str, make: Callable[[], bytes]) -> Response:
+    """An answer the browser may keep: made only if it does not hold it yet."""
+    tag = f'"{inspection_id[:32]}.{FORMAT}"'
+    headers = {"ETag": tag, "Cache-Control": UNCHANGING}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(make(), media_type=media_type, headers=headers)

@@ -1,0 +1,145 @@
+"""Drawings as PNG: thumbnails in lists, and the wafer page for readers without scripts."""
+
+import io
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipelines.ingestion.wafer_maps import FAIL, PASS
+from services.api.drawing import Drawing, states_of
+
+Rgb = tuple[int, int, int]
+
+
+class Theme(StrEnum):
+    """What the picture lies on."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Colours of one theme; the ramp runs from few defects to many. The viewer in the browser uses the same."""
+
+    disc: Rgb
+    rim: Rgb
+    passed: Rgb
+    failed: Rgb
+    ramp: tuple[Rgb, ...]
+
+
+COLOURS = {
+    Theme.LIGHT: Colours(
+        disc=(233, 238, 244),
+        rim=(160, 172, 186),
+        passed=(201, 212, 224),
+        failed=(178, 30, 40),
+        ramp=((122, 162, 206), (58, 108, 176), (44, 66, 140), (73, 38, 112), (122, 24, 84), (178, 30, 40)),
+    ),
+    Theme.DARK: Colours(
+        disc=(32, 41, 52),
+        rim=(88, 102, 118),
+        passed=(58, 72, 88),
+        failed=(255, 150, 90),
+        ramp=((64, 104, 152), (84, 150, 196), (116, 200, 196), (190, 222, 140), (246, 208, 96), (255, 150, 90)),
+    ),
+}
+_COVERED = 0.2
+"""Share of the wafer that marks may cover before they shrink."""
+_NOTCH_PX_SHARE = 0.012
+
+
+def png(drawing: Drawing, size: int, theme: Theme) -> bytes:
+    """A square picture.
+
+    Args:
+        drawing: of a wafer or an image.
+        size: side in pixels.
+        theme: light or dark page; images look the same on both.
+    """
+    if drawing.geometry["kind"] == "image":
+        return _encode(_fit(drawing.pixels, size))
+    colours = COLOURS[theme]
+    canvas = np.empty((size, size, 3), np.float32)
+    canvas[:] = colours.disc
+    if drawing.geometry["kind"] == "dies":
+        _paint_dies(canvas, states_of(drawing.geometry), colours)
+    else:
+        _paint_points(canvas, drawing.places, colours)
+    return _encode(_on_disc(canvas, colours))
+
+
+def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colours: Colours) -> None:
+    size = canvas.shape[0]
+    u, v = (places.astype(np.int64) * size) >> 16
+    counts = np.bincount(v * size + u, minlength=size * size).reshape(size, size)
+    counts = _grown(counts, _mark_px(places.shape[1], size))
+    most = int(counts.max(initial=0))
+    if most == 0:
+        return
+    floor = 0.45 if most == 1 else 0.12
+    seen = counts > 0
+    share = floor + (1 - floor) * np.log(counts[seen]) / max(1e-9, np.log(most))
+    canvas[seen] = _ramp(np.clip(share, 0, 1), colours.ramp)
+
+
+def _mark_px(points: int, size: int) -> int:
+    """Side of one defect's mark: small where there are many, so that they do not merge."""
+    fair = int(np.sqrt(_COVERED * size * size / max(1, points)))
+    return min(max(1, fair), max(2, size // 180))
+
+
+def _grown(counts: NDArray[np.int64], px: int) -> NDArray[np.int64]:
+    """Each pixel takes the largest count of the `px` × `px` pixels to its upper left."""
+    grown = counts
+    for axis in (0, 1):
+        line = grown
+        for step in range(1, px):
+            moved = np.roll(line, step, axis=axis)
+            moved[(slice(None),) * axis + (slice(0, step),)] = 0
+            grown = np.maximum(grown, moved)
+    return grown
+
+
+def _ramp(share: NDArray[np.float64], ramp: tuple[Rgb, ...]) -> NDArray[np.float32]:
+    stops = np.linspace(0, 1, len(ramp))
+    return np.stack([np.interp(share, stops, [c[i] for c in ramp]) for i in range(3)], axis=-1).astype(np.float32)
+
+
+def _paint_dies(canvas: NDArray[np.float32], states: NDArray[np.uint8], colours: Colours) -> None:
+    size = canvas.shape[0]
+    rows = np.arange(size) * states.shape[0] // size
+    columns = np.arange(size) * states.shape[1] // size
+    shown = states[rows][:, columns]
+    canvas[shown == PASS] = colours.passed
+    canvas[shown == FAIL] = colours.failed
+
+
+def _on_disc(canvas: NDArray[np.float32], colours: Colours) -> NDArray[np.uint8]:
+    """Cut the round wafer out of the square, with a soft rim and the notch at the bottom."""
+    size = canvas.shape[0]
+    line_px = max(1.0, size / 320)
+    place = np.arange(size) + 0.5 - size / 2
+    radius = np.hypot(place[:, None], place[None])
+    notch = np.hypot(place[:, None] - size / 2, place[None]) - _NOTCH_PX_SHARE * size
+    edge = np.minimum(size / 2 - radius, notch)  # how far inside the outline, in pixels
+    inside = np.clip(edge + 0.5, 0, 1)[..., None]
+    on_rim = np.clip(line_px + 0.5 - edge, 0, 1)[..., None]
+    colour = canvas * (1 - on_rim) + np.array(colours.rim, np.float32) * on_rim
+    return np.concatenate([colour, inside * 255], axis=-1).round().astype(np.uint8)
+
+
+def _fit(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((size, size))
+    return np.asarray(picture)
+
+
+def _encode(pixels: NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=False, compress_level=6)
+    return stream.getvalue()

@@ -1,0 +1,78 @@
+"""What request handlers work with, put together once in `create_app` and asked for with `Wired`."""
+
+from dataclasses import dataclass
+from typing import Annotated, BinaryIO, Protocol
+
+from fastapi import Depends, Request
+
+from services.api.access import Keys, Principal
+from services.api.bundle_shelf import BundleShelf
+from services.api.drawing_store import DrawingStore
+from services.api.problems import UnauthorizedError
+from services.api.pulse import Pulse
+from services.records.session import Database
+from services.settings import Settings
+from services.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A file that is safe in the spool, with its job committed.
+
+    Attributes:
+        job_id: the job that inspects it.
+        sha256: of its content.
+        is_new: False if the same content was accepted before.
+    """
+
+    job_id: int
+    sha256: str
+    is_new: bool
+
+
+class Accept(Protocol):
+    """Takes one upload in; when it returns, the file and its job survive a crash of everything."""
+
+    def __call__(self, content: BinaryIO, *, name: str, sender: str, arrival: str | None) -> Accepted:
+        """Take it in.
+
+        Args:
+            content: the bytes, from where the stream stands.
+            name: what the client calls it; never used as a path.
+            sender: who brought it.
+            arrival: the client's name for this arrival (Idempotency-Key), None if it gave none.
+
+        Raises:
+            InputError: the file is not acceptable.
+            RetryableError: the database or the disk is not available now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The parts of one API process."""
+
+    settings: Settings
+    database: Database
+    metrics: Metrics
+    keys: Keys
+    drawings: DrawingStore
+    bundles: BundleShelf
+    pulse: Pulse
+    accept: Accept
+
+
+def _wired(request: Request) -> Wiring:
+    wiring: Wiring = request.app.state.wiring
+    return wiring
+
+
+def _principal(request: Request) -> Principal:
+    principal: Principal | None = request.state.principal
+    if principal is None:
+        raise UnauthorizedError("login needed", where=request.url.path)
+    return principal
+
+
+Wired = Annotated[Wiring, Depends(_wired)]
+Caller = Annotated[Principal, Depends(_principal)]

@@ -1,0 +1,144 @@
+"""What people do on pages: decide about alerts, send files, log in and out. Plain forms, answered with a redirect."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+
+from models.domain.alert import AlertState
+from models.domain.errors import InputError
+from services.alerting.handling import StaleAlert, change_alert
+from services.api.access import COOKIE, LOGIN_S, Principal
+from services.api.problems import UnauthorizedError
+from services.api.wiring import Caller, Wired, Wiring
+from services.dashboard.looks import page
+from services.dashboard.pages import alert_page
+
+SEE_OTHER = 303
+routes = APIRouter(include_in_schema=False)
+
+
+@routes.post("/alerts/{alert_id}/acknowledge")
+def acknowledge(
+    *,
+    alert_id: int,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    version: Annotated[int, Form()],
+    back: Annotated[str, Form()] = "/alerts",
+) -> Response:
+    """The button in the list."""
+    return _fulfil(request, wired, caller, _Wish(alert_id, version, AlertState.ACKNOWLEDGED), _own(back))
+
+
+@routes.post("/alerts/{alert_id}/change")
+def change(
+    *,
+    alert_id: int,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    version: Annotated[int, Form()],
+    to: Annotated[AlertState, Form()],
+    note: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """The form on the alert's page."""
+    return _fulfil(request, wired, caller, _Wish(alert_id, version, to, note.strip()), f"/alerts/{alert_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody wants to become of an alert."""
+
+    alert_id: int
+    version: int
+    to: AlertState
+    note: str = ""
+
+
+def _fulfil(request: Request, wired: Wiring, caller: Principal, wish: _Wish, back: str) -> Response:
+    try:
+        with wired.database.write() as session:
+            changed = change_alert(
+                session, wish.alert_id, version=wish.version, to=wish.to, actor=caller.name, note=wish.note
+            )
+    except StaleAlert as error:
+        return alert_page(request, wired, wish.alert_id, stale=f"It is {error.complaint.got} now.")
+    wired.metrics.decided(changed.state, changed.first_seen)
+    wired.pulse.forget()
+    return RedirectResponse(back, SEE_OTHER)
+
+
+def _own(path: str) -> str:
+    """Only addresses of this service: a form must not send anybody elsewhere."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+@routes.get("/upload")
+def upload_form(request: Request, wired: Wired) -> Response:
+    """Where to send a file."""
+    return _upload_page(request, wired)
+
+
+@routes.post("/upload")
+async def upload(request: Request, wired: Wired, caller: Caller, file: UploadFile) -> Response:
+    """Take a file in and show its way."""
+    name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+    if not name:
+        return _upload_page(request, wired, "Choose a file first.")
+    try:
+        accepted = await run_in_threadpool(wired.accept, file.file, name=name, sender=caller.name, arrival=None)
+    except InputError as error:
+        return _upload_page(request, wired, str(error))
+    wired.pulse.forget()
+    return RedirectResponse(f"/jobs/{accepted.job_id}", SEE_OTHER)
+
+
+def _upload_page(request: Request, wired: Wiring, complaint: str = "") -> Response:
+    context = {
+        "complaint": complaint,
+        "watch_dir": wired.settings.watch_dir,
+        "base": str(request.base_url).rstrip("/"),
+    }
+    return page(request, "upload.html", wired.pulse.beat(), context, 422 if complaint else 200)
+
+
+@routes.get("/login")
+def login_form() -> Response:
+    """The login page is the answer to not being logged in."""
+    raise UnauthorizedError("login needed", where="/login")
+
+
+@routes.post("/login")
+def login(
+    *,
+    request: Request,
+    wired: Wired,
+    name: Annotated[str, Form(max_length=80)],
+    token: Annotated[str, Form(max_length=1000)],
+    back: Annotated[str, Form()] = "/",
+) -> Response:
+    """Trade the token for a login that lasts a shift."""
+    if not name.strip() or not wired.keys.fits(token):
+        raise UnauthorizedError("that is not the token of this installation", code="wrong-token")
+    response = RedirectResponse(_own(back), SEE_OTHER)
+    response.set_cookie(
+        COOKIE,
+        wired.keys.cookie(name.strip()),
+        max_age=LOGIN_S,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@routes.post("/logout")
+def logout() -> Response:
+    """Forget the login in this browser."""
+    response = RedirectResponse("/", SEE_OTHER)
+    response.delete_cookie(COOKIE)
+    return response

@@ -1,0 +1,69 @@
+"""How pages are drawn: one strict template environment, and what every page shows around its content."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.api.problems import Problem
+from services.api.pulse import Beat
+from services.dashboard import words
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+_TITLES = {401: "Please log in", 403: "Not from here", 404: "Nothing here", 409: "Somebody was quicker"}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=words.percent, span=words.span, size=words.size, thousands=words.thousands, moment=_moment
+    )
+    environment.globals.update(words=words, plural=words.plural, ago=words.ago, address=address)
+    return environment
+
+
+def _moment(at: datetime) -> str:
+    """A moment for people: UTC to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def address(path: str, **query: object) -> str:
+    """A path with those query parameters that say something."""
+    given = {key: str(value) for key, value in query.items() if value not in (None, "", False)}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+_TEMPLATES = _environment()
+
+
+def page(
+    request: Request, template: str, around: Beat | None, context: Mapping[str, Any], status: int = 200
+) -> HTMLResponse:
+    """Draw a whole page; without `around` (no login, or no database) it has no navigation and is not live."""
+    principal = getattr(request.state, "principal", None)
+    body = _TEMPLATES.get_template(template).render(around=around, principal=principal, request=request, **context)
+    return HTMLResponse(body, status)
+
+
+def part(template: str, context: Mapping[str, Any]) -> HTMLResponse:
+    """Draw a part of a page, for pages that keep themselves true."""
+    return HTMLResponse(_TEMPLATES.get_template(template).render(**context))
+
+
+def problem_page(request: Request, problem: Problem) -> HTMLResponse:
+    """An error as a page; without a login, the login form itself."""
+    template = "login.html" if problem.status == 401 else "problem.html"
+    title = _TITLES.get(problem.status, "That did not work")
+    return page(request, template, None, {"problem": problem, "title": title}, problem.status)
