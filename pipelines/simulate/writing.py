@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -52,12 +52,12 @@ def simulate(
         on_wafer: called with (wafers written, wafers in all) for a progress bar.
 
     Returns:
-        What was made; the same is in `truth.csv`, which is written last.
+        What was made; the same is in `truth.csv`, which is written last: after an interruption, call again.
 
     Raises:
         ConfigurationError: unknown pattern, impossible numbers, or the folder holds a simulation already.
     """
-    _check(out_dir, wafers, wafers_per_lot)
+    _check(out_dir, wafers, wafers_per_lot, version)
     check_defects(defects)
     for pattern in patterns:
         check_pattern(pattern)
@@ -71,6 +71,8 @@ def simulate(
         for slots in groups:
             made = [(slot, plan.wafer(index, lot)) for slot, index in slots]
             name = f"{lot.name if file_per_lot else lot.wafer(slots[0][0])}.klarf"
+            # Without a truth, a file of this name (it holds the seed) was left by an interrupted simulation.
+            (out_dir / name).unlink(missing_ok=True)
             write_klarf(as_klarf(lot, made, seed, version), out_dir / name)
             truth += [
                 TrueWafer(name, ordinal, lot.name, lot.wafer(slot), wafer.pattern, len(wafer.points))
@@ -154,7 +156,9 @@ class _Plan:
         return sample(pattern, child, defects=self.defects, of_product=lot.product)
 
 
-def _check(out_dir: Path, wafers: int, wafers_per_lot: int) -> None:
+def _check(out_dir: Path, wafers: int, wafers_per_lot: int, version: str) -> None:
+    if version not in get_args(Version):
+        raise ConfigurationError("unknown dialect", expected=" | ".join(get_args(Version)), got=version)
     if wafers < 1 or not 1 <= wafers_per_lot <= SLOTS:
         raise ConfigurationError(
             "bad numbers of wafers",

@@ -150,7 +150,8 @@ def test_truth_is_read_back_and_progress_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"wafers": 0}, {"wafers_per_lot": 26}, {"patterns": ["Square"]}, {"defects": (100, 10)}]
+    "wrong",
+    [{"version": "2.0"}, {"wafers": 0}, {"wafers_per_lot": 26}, {"patterns": ["Square"]}, {"defects": (100, 10)}],
 )
 def test_wrong_settings_are_refused_before_anything_is_written(tmp_path: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
@@ -169,6 +170,19 @@ def test_a_wafer_without_defects_is_a_valid_file(tmp_path: Path, version: Litera
     clean = sample(NORMAL, 0, defects=0, of_product=lot.product)
     write_klarf(as_klarf(lot, [(1, clean)], version=version), tmp_path / "clean.klarf")
     assert (tmp_path / "clean.klarf").read_text().rstrip().endswith("EndOfFile;")
+
+
+def test_an_interrupted_simulation_is_made_again(tmp_path: Path) -> None:
+    def stop(done: int, _total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, on_wafer=stop)
+    assert len(list(tmp_path.iterdir())) == 3
+    truth = make(tmp_path)
+    undisturbed = make(tmp_path.parent / f"{tmp_path.name}-undisturbed")
+    assert [p.read_bytes() for p in truth.files] == [p.read_bytes() for p in undisturbed.files]
 
 
 def test_a_simulation_is_never_mixed_with_another(tmp_path: Path) -> None:
