@@ -1,8 +1,7 @@
 """Cells of defect rows as text: the shortest decimal that reads back as the same number."""
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.domain.errors import InputError
 from pipelines.ingestion.formats.klarf.columns import is_image_column, kind_of
-from pipelines.ingestion.formats.klarf.defects import Defects
+from pipelines.ingestion.formats.klarf.defects import Defects, Images
 from pipelines.ingestion.formats.klarf.words import quote
 
 _ROWS = 1 << 14
@@ -19,17 +18,17 @@ _ROWS = 1 << 14
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/+-]*\Z")
 
 
-def row_texts(table: Defects, start: int, stop: int, images: Sequence[str] | None) -> Iterator[list[str]]:
-    """Rows [start, stop) as text, block by block; `images` holds the image cell of each of these rows."""
+def row_texts(table: Defects, start: int, stop: int, *, nested: bool) -> Iterator[list[str]]:
+    """Rows [start, stop) of a table as text of either dialect, block by block."""
     for first in range(start, stop, _ROWS):
         last = min(first + _ROWS, stop)
-        columns: list[Any] = []
-        for column in table.layout:
-            if is_image_column(column):
-                columns.append(repeat("0") if images is None else images[first - start : last - start])
-            else:
-                columns.append(cell_texts(table.columns[column.name][first:last], kind_of(column) == "text"))
-        yield [" ".join(cells) for cells in zip(*columns, strict=False)]
+        columns = [
+            _image_cells(table.images, first, last, nested=nested)
+            if is_image_column(column)
+            else cell_texts(table.columns[column.name][first:last], kind_of(column) == "text")
+            for column in table.layout
+        ]
+        yield [" ".join(cells) for cells in zip(*columns, strict=True)]
 
 
 def cell_texts(values: NDArray[Any], textual: bool) -> list[str]:
@@ -52,14 +51,11 @@ def _is_plain(value: str) -> bool:
     return _BARE.match(value) is not None and value.upper() not in {"NA", "NAN", "INF", "INFINITY"}
 
 
-def image_cells(table: Defects, start: int, stop: int, *, nested: bool) -> list[str] | None:
-    """The image cell of each row in [start, stop); None if the table has no such column or no image at all."""
-    if not any(is_image_column(column) for column in table.layout):
-        return None
-    images = table.images
+def _image_cells(images: Images, start: int, stop: int, *, nested: bool) -> list[str]:
+    cells = ["N" if nested else "0"] * (stop - start)
     first, last = np.searchsorted(images.row, [start, stop])
-    empty = "N" if nested else "0"
-    cells = [empty] * (stop - start)
+    if first == last:
+        return cells
     rows, begins = np.unique(images.row[first:last], return_index=True)
     ends = [*begins[1:].tolist(), int(last - first)]
     for row, begin, end in zip(rows.tolist(), begins.tolist(), ends, strict=True):

@@ -1,6 +1,6 @@
 """Defects as columns: one array per column, never one object per defect."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from models.domain.errors import InputError
 from pipelines.ingestion.formats.klarf.columns import canonical, is_image_column
 from pipelines.ingestion.formats.klarf.document import ColumnType
+
+_IMAGE_PARTS = ("row", "page", "kind", "file", "format")
 
 
 def no_text() -> NDArray[Any]:
@@ -52,6 +54,13 @@ class Images:
         ):
             raise InputError("image references do not fit together", expected="equal lengths, rows in order")
 
+    @classmethod
+    def joined(cls, pieces: "Sequence[Images]") -> "Images":
+        """The references of these pieces, one after the other."""
+        if not pieces:
+            return cls()
+        return cls(*(np.concatenate([getattr(piece, part) for piece in pieces]) for part in _IMAGE_PARTS))
+
     def __len__(self) -> int:
         """Number of references."""
         return len(self.row)
@@ -60,10 +69,7 @@ class Images:
         """Equal content."""
         if not isinstance(other, Images):
             return NotImplemented
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("row", "page", "kind", "file", "format")
-        )
+        return all(np.array_equal(getattr(self, part), getattr(other, part)) for part in _IMAGE_PARTS)
 
     __hash__ = None  # type: ignore[assignment]
 

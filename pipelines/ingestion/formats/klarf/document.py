@@ -7,7 +7,7 @@ only when asked. Defect rows are not here: a part names the rows it stands for i
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pipelines.ingestion.formats.klarf.words import flat_words, nested_rows, nested_words
+from pipelines.ingestion.formats.klarf.words import flat_words, nested_rows, nested_words, tame
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,10 @@ class Record:
     label: str | None
     parts: "tuple[Part, ...]"
     line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Empty labels are none: some readers refuse `""`."""
+        object.__setattr__(self, "label", tame(self.label or "") or None)
 
 
 Part: TypeAlias = Statement | DefectRows | Field | Listing | Record

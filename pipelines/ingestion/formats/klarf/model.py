@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.domain.capture import Provenance
+from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.klarf.defects import Defects
 from pipelines.ingestion.formats.klarf.document import Part
-from pipelines.ingestion.formats.klarf.problems import ReadWarning
 
 Direction = Literal["DOWN", "LEFT", "UP", "RIGHT"]
 

@@ -4,25 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from models.domain.errors import InputError
+from pipelines.ingestion.captures import ReadWarning
 
 Mode = Literal["strict", "lenient"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadWarning:
-    """Something odd that did not stop the reader.
-
-    Attributes:
-        code: stable kebab-case name.
-        message: one line for people.
-        line: in the file, from 1; None = not at one place.
-        column: in the line, from 1.
-    """
-
-    code: str
-    message: str
-    line: int | None = None
-    column: int | None = None
 
 
 @dataclass(slots=True)
@@ -43,10 +27,15 @@ class Problems:
     warnings: list[ReadWarning] = field(default_factory=list)
     unkept: int = 0
 
-    def warn(self, code: str, message: str, line: int | None = None, column: int | None = None) -> None:
+    @property
+    def room(self) -> int:
+        """How many more problems are worth describing: at least one, so that strict mode stops."""
+        return max(1, self.limit - len(self.warnings)) if self.mode == "strict" else self.limit - len(self.warnings)
+
+    def warn(self, code: str, message: str, line: int | None = None) -> None:
         """Note something odd that is no error in either mode."""
         if len(self.warnings) < self.limit:
-            self.warnings.append(ReadWarning(code, message, line, column))
+            self.warnings.append(ReadWarning(code, message, line or None))
         else:
             self.unkept += 1
 
@@ -69,7 +58,7 @@ class Problems:
         error = InputError(what, where=self.place(line, column), expected=expected, got=got, remedy=remedy, code=code)
         if self.mode == "strict":
             raise error
-        self.warn(code, str(error), line or None, column or None)
+        self.warn(code, str(error), line)
 
     def place(self, line: int = 0, column: int = 0) -> str:
         """`name:line:column`, as editors understand it; without what is not known."""

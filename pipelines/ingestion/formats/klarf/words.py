@@ -8,28 +8,31 @@ import re
 
 BLANKS = " \t\n\r\v\f"
 
-_FLAT = re.compile(rf'"([^"\n]*)"?|([^{BLANKS};"]+)|(;)')
-_NESTED = re.compile(rf'"([^"\n]*)"?|([^{BLANKS};,"{{}}]+)|([;,{{}}])')
+FLAT_WORD = re.compile(rf'"([^"\n]*+)"?+|([^{BLANKS};"]++)|(;)')
+NESTED_WORD = re.compile(rf'"([^"\n]*+)"?+|([^{BLANKS};,"{{}}]++)|([;,{{}}])')
 """Quoted | bare | punctuation. No quantifier inside another: linear on any input."""
 
-_UNWRITABLE = re.compile(r'[\x00-\x1f"\x7f]')
+NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+")
+"""A decimal number in ASCII."""
+
+_UNWRITABLE = re.compile(r'[\x00-\x08\n\x0e-\x1f"]')
 
 
 def flat_words(text: str) -> tuple[str, ...]:
     """Values of a statement's text, quotes taken off."""
-    return tuple(quoted or bare or mark for quoted, bare, mark in _FLAT.findall(text))
+    return tuple(quoted or bare or mark for quoted, bare, mark in FLAT_WORD.findall(text))
 
 
 def nested_words(text: str) -> tuple[str, ...]:
     """Values of a field's text, which commas part, quotes taken off."""
-    return tuple(quoted or bare or mark for quoted, bare, mark in _NESTED.findall(text) if mark != ",")
+    return tuple(quoted or bare or mark for quoted, bare, mark in NESTED_WORD.findall(text) if mark != ",")
 
 
 def nested_rows(text: str) -> tuple[tuple[str, ...], ...]:
     """Rows of cells: blanks part cells, a semicolon ends a row; the last row may lack it."""
     rows: list[tuple[str, ...]] = []
     row: list[str] = []
-    for quoted, bare, mark in _NESTED.findall(text):
+    for quoted, bare, mark in NESTED_WORD.findall(text):
         if mark == ";":
             rows.append(tuple(row))
             row = []
@@ -41,9 +44,40 @@ def nested_rows(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def quote(value: str) -> str:
-    """The value in quotes, as a file can hold it.
+    """The value in quotes, as a file can hold it (see `tame`)."""
+    return f'"{tame(value)}"'
 
-    Quotes become apostrophes and control characters blanks, for there is no escape; what Latin-1 lacks becomes '?'.
+
+def tame(value: str) -> str:
+    """The value as a file can hold it in quotes.
+
+    Quotes become apostrophes, line feeds and control characters blanks, for there is no escape; what Latin-1 lacks
+    becomes '?'. A value that was read stays as it is.
     """
-    tame = _UNWRITABLE.sub(lambda match: "'" if match.group() == '"' else " ", value)
-    return '"' + tame.encode("latin-1", "replace").decode("latin-1") + '"'
+    safe = _UNWRITABLE.sub(lambda match: "'" if match.group() == '"' else " ", value)
+    return safe.encode("latin-1", "replace").decode("latin-1")
+
+
+def capitals(word: str) -> str:
+    """The word in capitals; only ASCII letters change, for others could leave Latin-1."""
+    return word.encode("latin-1", "replace").upper().decode("latin-1")
+
+
+def nested_word(word: str) -> str:
+    """The word as one word of the nested dialect, in quotes if it needs them."""
+    found = NESTED_WORD.fullmatch(word)
+    return word if found is not None and found.group(2) else quote(word)
+
+
+def whole(word: str) -> int | None:
+    """The word as a whole number (`12`, `-1`, `3.0`); None if it is none."""
+    value = number(word)
+    return int(value) if value is not None and abs(value) < 1 << 53 and value == int(value) else None
+
+
+def number(word: str) -> float | None:
+    """The word as a finite number; None if it is none."""
+    if not NUMBER.fullmatch(word):
+        return None
+    value = float(word)
+    return value if abs(value) < float("inf") else None

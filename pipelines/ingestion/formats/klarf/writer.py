@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.domain.errors import ConfigurationError, InputError
-from pipelines.ingestion.formats.klarf.cells import image_cells, row_texts
+from pipelines.ingestion.formats.klarf.cells import row_texts
 from pipelines.ingestion.formats.klarf.defects import Defects
 from pipelines.ingestion.formats.klarf.document import (
+    ColumnType,
     DefectRows,
     Field,
     Listing,
@@ -17,7 +18,8 @@ from pipelines.ingestion.formats.klarf.document import (
     Statement,
 )
 from pipelines.ingestion.formats.klarf.model import Klarf
-from pipelines.ingestion.formats.klarf.words import quote
+from pipelines.ingestion.formats.klarf.record_spec import layout_of
+from pipelines.ingestion.formats.klarf.words import nested_word, quote
 
 
 def write_klarf(klarf: Klarf, target: str | Path | BinaryIO, *, newline: str = "\n") -> None:
@@ -59,19 +61,19 @@ def _pour(pieces: Iterator[str], stream: BinaryIO, newline: str) -> None:
 
 
 def _flat(klarf: Klarf) -> Iterator[str]:
-    layout: list[str] = []
+    layout: tuple[ColumnType, ...] = ()
     for part in klarf.parts:
         if isinstance(part, Statement):
             if part.is_a("DefectRecordSpec"):
-                layout = [name.upper() for name in part.values[1:]]
+                layout = layout_of(part)
             yield f"{part.keyword} {part.text};\n" if part.text else f"{part.keyword};\n"
         elif isinstance(part, DefectRows):
             table = klarf.tables[part.table]
-            if layout != [column.name for column in table.layout]:
+            if layout != table.layout:
                 raise InputError(
                     "defects do not fit their DefectRecordSpec",
                     expected=" ".join(column.name for column in table.layout),
-                    got=" ".join(layout),
+                    got=" ".join(column.name for column in layout),
                 )
             yield from _defect_list(table, part)
         else:
@@ -81,7 +83,7 @@ def _flat(klarf: Klarf) -> Iterator[str]:
 
 def _defect_list(table: Defects, rows: DefectRows) -> Iterator[str]:
     yield "DefectList"
-    for block in row_texts(table, rows.start, rows.stop, image_cells(table, rows.start, rows.stop, nested=False)):
+    for block in row_texts(table, rows.start, rows.stop, nested=False):
         yield "\n " + "\n ".join(block)
     yield ";\n"
 
@@ -96,7 +98,7 @@ def _nested(klarf: Klarf) -> Iterator[str]:
 
 def _record(klarf: Klarf, record: Record, indent: str) -> Iterator[str]:
     label = f" {quote(record.label)}" if record.label else ""
-    yield f"{indent}Record {record.name}{label}\n{indent}{{\n"
+    yield f"{indent}Record {nested_word(record.name)}{label}\n{indent}{{\n"
     for part in record.parts:
         yield from _part(klarf, part, indent + "  ")
     yield f"{indent}}}\n"
@@ -106,15 +108,14 @@ def _part(klarf: Klarf, part: Part, indent: str) -> Iterator[str]:
     if isinstance(part, Record):
         yield from _record(klarf, part, indent)
     elif isinstance(part, Field):
-        yield f"{indent}Field {part.name} {len(part.values)} {{{part.text}}}\n"
+        yield f"{indent}Field {nested_word(part.name)} {len(part.values)} {{{part.text}}}\n"
     elif isinstance(part, Listing):
         body = f"{part.text}\n" if part.text else ""
         yield f"{_list_head(part.name, part, len(part.rows), indent)}{body}{indent}  }}\n{indent}}}\n"
     elif isinstance(part, DefectRows):
         table = klarf.tables[part.table]
         yield _list_head("DefectList", table, part.stop - part.start, indent)
-        images = image_cells(table, part.start, part.stop, nested=True)
-        for block in row_texts(table, part.start, part.stop, images):
+        for block in row_texts(table, part.start, part.stop, nested=True):
             yield "".join(f"{row} ;\n" for row in block)
         yield f"{indent}  }}\n{indent}}}\n"
     else:
@@ -123,8 +124,8 @@ def _part(klarf: Klarf, part: Part, indent: str) -> Iterator[str]:
 
 def _list_head(name: str, described: Listing | Defects, rows: int, indent: str) -> str:
     layout = described.columns if isinstance(described, Listing) else described.layout
-    columns = ", ".join(f"{column.type} {column.name}" for column in layout)
+    columns = ", ".join(f"{nested_word(column.type)} {nested_word(column.name)}" for column in layout)
     return (
-        f"{indent}List {name}\n{indent}{{\n{indent}  Columns {len(layout)} {{ {columns} }}\n"
+        f"{indent}List {nested_word(name)}\n{indent}{{\n{indent}  Columns {len(layout)} {{ {columns} }}\n"
         f"{indent}  Data {rows}\n{indent}  {{\n"
     )
