@@ -91,6 +91,8 @@ _BUILDERS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _encode,
+    ("builtins", "object"): object,
+    ("__builtin__", "object"): object,
     ("builtins", "slice"): slice,
     ("__builtin__", "slice"): slice,
     ("builtins", "bytes"): _bytes,
