@@ -52,7 +52,7 @@ class Inspection:
     @property
     def id(self) -> str:
         """Hash of capture and bundle: inspecting the same bytes with the same bundle again is the same inspection."""
-        return hashlib.sha256(f"{self.capture.id}:{self.bundle.digest}".encode()).hexdigest()
+        return inspection_id(self.capture.id, self.bundle.digest)
 
     @property
     def verdict(self) -> Verdict:
@@ -70,3 +70,8 @@ class Inspection:
     def counts(self) -> Mapping[str, int]:
         """Windows per label; unknown ones under 'unknown', windows no tool looked at under 'not inspected'."""
         return Counter(v.label or ("unknown" if v.is_unknown else v.reason.value) for v in self.verdicts)
+
+
+def inspection_id(capture_id: str, bundle_digest: str) -> str:
+    """Id of the inspection of a capture with a bundle, known before it is made."""
+    return hashlib.sha256(f"{capture_id}:{bundle_digest}".encode()).hexdigest()

@@ -1,17 +1,23 @@
 """Small bundles for the tests of the learned model."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.bundle import BundleManifest, Thresholds, save_bundle
+from models.bundle import Bundle, BundleManifest, Thresholds, save_bundle
 from models.domain.inspection import BundleRef
 from models.domain.verdict import Labels
-from models.recipe import NetworkRecipe, Recipe
+from models.recipe import NetworkRecipe, Recipe, TilingRecipe
 from models.reference import Reference
+
+# tiny networks gain nothing from threads, and test processes that run side by side take them from each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -19,6 +25,7 @@ def recipe() -> Recipe:
     """The smallest recipe that has everything."""
     return Recipe(
         name="tiny",
+        tiling=TilingRecipe(tile=32),
         network=NetworkRecipe(widths=(4, 8), convolutions=1, embedding=6),
     )
 
@@ -65,3 +72,49 @@ def bundle_dir(
     """A saved bundle."""
     save_bundle(tmp_path / "bundle", manifest, weights, reference, card="# tiny")
     return tmp_path / "bundle"
+
+
+@pytest.fixture
+def make_bundle(recipe: Recipe, manifest: BundleManifest) -> Callable[..., Bundle]:
+    """Bundles in memory with seeded weights and some noise in their running statistics, as after training."""
+
+    def make(
+        labels: Labels | None = None, temperature: float = 1.0, view_cutoff: float | None = None, **changes: Any
+    ) -> Bundle:
+        import torch
+
+        from models.network import build_network, weights_of
+
+        content = recipe.model_dump() | {"open_set": {"scores": ["neighbours"]}} | changes
+        changed = Recipe.parse(content, "test")
+        known = labels or manifest.labels
+        generator = np.random.default_rng(4)
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            network = build_network(changed, len(known.names))
+            for module in network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    torch.nn.init.normal_(module.running_mean, 0.0, 0.3)
+                    torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(network.head.weight, 0.0, 5.0)
+        embeddings = generator.normal(size=(9, network.head.in_features)).astype(np.float32)
+        return Bundle(
+            manifest=replace(
+                manifest,
+                recipe=changed,
+                labels=known,
+                temperature=temperature,
+                view_cutoff=view_cutoff,
+                thresholds=Thresholds(0.4, 1.0),
+            ),
+            weights=weights_of(network),
+            reference=Reference(
+                embeddings=embeddings,
+                labels=np.arange(9) % 3,
+                groups=("lot",) * 9,
+                ids=tuple("abcdefghi"),
+                novelty={"examples": embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)},
+            ),
+        )
+
+    return make
