@@ -9,7 +9,7 @@ its geometry first, and returns float64 (2, n) inspected places.
 import numpy as np
 
 from pipelines.simulate.frame import Frame, Points
-from pipelines.simulate.shapes import TAU, between, disc, polar, spot, turned
+from pipelines.simulate.shapes import TAU, between, polar, spot, turned
 
 
 def _cluster(
@@ -81,8 +81,10 @@ def half_moon(rng: np.random.Generator, n: int, frame: Frame) -> Points:
     blur = between(rng, 0.01, 0.06)
     fade = between(rng, 0.0, 0.7)
 
+    lowest = max(-1.0, (1 - depth) - 0.5 * hollow - 4 * blur)  # nothing of the moon lies further in
+
     def side(m: int) -> Points:
-        places = disc(rng, m)
+        places = np.stack((rng.uniform(lowest, 1.0, m), rng.uniform(-1.0, 1.0, m)))
         inner = (1 - depth) - 0.5 * hollow * places[1] ** 2 + blur * rng.standard_normal(m)
         inside = places[0] > inner
         # Fading from the edge inwards, never below 1 - fade of the full density.
