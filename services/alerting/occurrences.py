@@ -21,6 +21,7 @@ SERVICE = "waferwatch"
 class Raised:
     """What became of an alert: the row it is in, and whether that row is new."""
 
+    alert: Alert
     alert_id: int
     is_new: bool
 
@@ -94,7 +95,7 @@ def _raise(session: WriteSession, trouble: _Trouble, channels: Collection[str]) 
         add_event(session, alert_id, at=trouble.at, actor=SERVICE, before=None, after=AlertState.OPEN, note=alert.title)
         session.add_all(_message(alert_id, trouble, channel) for channel in sorted(channels))
         session.flush()
-    return Raised(alert_id, is_new=count == 0)
+    return Raised(alert, alert_id, is_new=count == 0)
 
 
 def _find_or_open(session: WriteSession, trouble: _Trouble) -> tuple[int, int]:

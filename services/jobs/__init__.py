@@ -2,7 +2,7 @@
 
 from services.jobs.lease import Lease, LeasePolicy, LostLease, claim, extend, hold, release
 from services.jobs.queue import cancel, enqueue, retry
-from services.jobs.settling import bury_silent, complete, fail, quarantine
+from services.jobs.settling import bury_silent, complete, fail, postpone, quarantine
 
 __all__ = [
     "Lease",
@@ -16,6 +16,7 @@ __all__ = [
     "extend",
     "fail",
     "hold",
+    "postpone",
     "quarantine",
     "release",
     "retry",

@@ -38,12 +38,16 @@ class LeasePolicy:
         max_attempts: claims of a job before it is dead.
         backoff_s: pause after the first failed try, seconds; doubles with each further one.
         backoff_limit_s: longest pause, seconds.
+        outage_limit_s: longest pause while something the job needs is down, seconds.
+        max_claims: claims of a job in all, those that ended in an outage included.
     """
 
     lease_s: float = 30.0
     max_attempts: int = 5
     backoff_s: float = 2.0
     backoff_limit_s: float = 300.0
+    outage_limit_s: float = 15.0
+    max_claims: int = 1000
 
     def backoff(self, attempts: int) -> timedelta:
         """Pause after the `attempts`-th try."""
@@ -61,6 +65,7 @@ class Lease:
         sha256: the source file.
         file_name: its name when it came.
         route: what shall judge.
+        queued_at: when the job was asked for.
         until: end of the lease; `extend` gives a later one.
     """
 
@@ -70,6 +75,7 @@ class Lease:
     sha256: str
     file_name: str
     route: str
+    queued_at: datetime
     until: datetime
 
 
@@ -99,7 +105,9 @@ def claim(
     row.windows_done = 0
     row.lease_until = moment + timedelta(seconds=policy.lease_s)
     session.flush()
-    return Lease(row.id, row.fence, row.attempts, row.sha256, row.source.name, row.route, row.lease_until)
+    return Lease(
+        row.id, row.fence, row.attempts, row.sha256, row.source.name, row.route, row.created_at, row.lease_until
+    )
 
 
 def hold(session: WriteSession, lease: Lease) -> None:

@@ -1,8 +1,8 @@
 """How jobs end: done, quarantined, dead, or put back for another try. What ends badly raises an alert of its own."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -63,6 +63,32 @@ def fail(
     settle(session, lease, state=state, finished_at=moment, **_error_values(code, complaint))
     raise_alerts(session, [alert], subject=lease.sha256, at=moment, job_id=lease.job_id, channels=channels)
     return state
+
+
+def postpone(
+    session: WriteSession, lease: Lease, error: Exception, policy: LeasePolicy, channels: Collection[str] = ()
+) -> JobState:
+    """Something the job needs is down (the classifier, its bundle): try again soon, and do not hold it against the job.
+
+    An hour without a cluster must not kill an hour's wafers. A job that has seen `max_claims` outages is dead all the
+    same: it may be what brings the others down.
+
+    Raises:
+        LostLease: it is somebody else's job now.
+    """
+    if lease.fence >= policy.max_claims:
+        return fail(session, replace(lease, attempts=policy.max_attempts), error, policy, channels)
+    code, complaint = _described(error)
+    pause = min(policy.backoff(lease.fence), timedelta(seconds=policy.outage_limit_s))
+    settle(
+        session,
+        lease,
+        state=JobState.QUEUED,
+        attempts=lease.attempts - 1,
+        not_before=now(session) + pause,
+        **_error_values(code, complaint),
+    )
+    return JobState.QUEUED
 
 
 def quarantine(session: WriteSession, job_id: int, error: InputError, channels: Collection[str] = ()) -> None:

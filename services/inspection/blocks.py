@@ -1,0 +1,71 @@
+"""Progress that outlives a worker: verdicts of a long capture are put aside in blocks; a retry goes on behind them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from models.domain.tiling import Level, Window
+from models.domain.verdict import Reason, Verdict
+from services.jobs import Lease, hold
+from services.records.session import Database, WriteSession
+from services.records.store import verdict_values
+from services.records.tables import BlockRow
+from services.records.upsert import insert_new
+
+
+def save_block(database: Database, lease: Lease, inspection_id: str, first: int, verdicts: Sequence[Verdict]) -> None:
+    """Put verdicts aside, from window number `first` on.
+
+    Raises:
+        LostLease: the job is somebody else's.
+    """
+    with database.write() as session:
+        hold(session, lease)
+        insert_new(
+            session,
+            BlockRow,
+            BlockRow.job_id,
+            BlockRow.inspection_id,
+            BlockRow.first,
+            job_id=lease.job_id,
+            inspection_id=inspection_id,
+            first=first,
+            verdicts=[verdict_values(verdict) for verdict in verdicts],
+        )
+
+
+def saved_verdicts(database: Database, job_id: int, inspection_id: str) -> tuple[Verdict, ...]:
+    """What earlier tries put aside, from the first window on, without a gap."""
+    wanted = (
+        select(BlockRow.first, BlockRow.verdicts)
+        .where(BlockRow.job_id == job_id, BlockRow.inspection_id == inspection_id)
+        .order_by(BlockRow.first)
+    )
+    verdicts: list[Verdict] = []
+    with database.read() as session:
+        for first, block in session.execute(wanted).tuples():
+            if first != len(verdicts):
+                break
+            verdicts += map(_verdict, block)
+    return tuple(verdicts)
+
+
+def drop_blocks(session: WriteSession, job_id: int) -> None:
+    """The job is settled: its blocks have served."""
+    session.execute(delete(BlockRow).where(BlockRow.job_id == job_id))
+
+
+def _verdict(values: dict[str, Any]) -> Verdict:
+    level = Level(values["level"], values["level_height"], values["level_width"])
+    return Verdict(
+        window=Window(level, values["top"], values["left"], values["height"], values["width"]),
+        label=values["label"],
+        confidence=values["confidence"],
+        novelty=values["novelty"],
+        reason=Reason(values["reason"]),
+        likeliest=values["likeliest"],
+        runner_up=values["runner_up"],
+        runner_up_confidence=values["runner_up_confidence"],
+        also=tuple(values["also"]),
+    )

@@ -1,0 +1,26 @@
+"""The model in this very process, as the inspection flow sees it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import Bundle
+from models.classifier import Classifier
+from models.domain.verdict import Predictions
+from models.manifest import BundleManifest
+
+
+class LocalClassifier:
+    """A `PatchClassifier` without replicas: for the command line, backfills and tests."""
+
+    def __init__(self, bundle: Bundle, device: str | None = None) -> None:
+        """Make the bundle ready on a torch device; None = CUDA if there is one."""
+        self._classifier = Classifier(bundle, device)
+
+    @property
+    def manifest(self) -> BundleManifest:
+        """Of the bundle that predicts."""
+        return self._classifier.manifest
+
+    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predict uint8 (N, H, W, C) patches."""
+        return self._classifier.predict(pixels)

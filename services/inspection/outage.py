@@ -1,0 +1,48 @@
+"""Telling outages from failures: what the job needs may be down, and then the job is not to blame."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.errors import ConfigurationError, RetryableError, WaferwatchError
+from models.domain.verdict import Predictions
+from models.manifest import BundleManifest
+from services.inspection.inspecting import PatchClassifier
+
+Classifiers = Callable[[str], PatchClassifier]
+"""The classifier of a route, as it is now; raises one of our errors if there is none yet."""
+
+
+class Outage(Exception):  # noqa: N818 - it carries the error, and is none that leaves this package
+    """No classifier: try again when there is one, and do not count the try."""
+
+    def __init__(self, cause: WaferwatchError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    classifier: PatchClassifier
+    manifest: BundleManifest
+
+    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
+        try:
+            return self.classifier.classify(pixels)
+        except RetryableError as error:
+            raise Outage(error) from error
+
+
+def guarded(classifiers: Classifiers, route: str) -> PatchClassifier:
+    """The classifier of a route, speaking for one bundle from now on, whose outages are told apart.
+
+    Raises:
+        Outage: there is none, or its bundle is not sound.
+    """
+    try:
+        classifier = classifiers(route)
+        return _Guarded(classifier, classifier.manifest)
+    except (RetryableError, ConfigurationError) as error:
+        raise Outage(error) from error

@@ -1,0 +1,92 @@
+"""What a worker writes: inspections with their alerts and messages, and how the job ends, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.domain.inspection import Inspection
+from services.alerting.occurrences import Raised, raise_alerts
+from services.alerting.rules import Rules, evaluate
+from services.inspection.blocks import drop_blocks
+from services.jobs import Lease, LeasePolicy, complete, fail, hold, postpone
+from services.records.session import Database, WriteSession, now
+from services.records.store import add_inspection
+from services.records.tables import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a transaction wrote: the inspections that were new, and the alerts that counted."""
+
+    inspections: tuple[Inspection, ...]
+    alerts: tuple[Raised, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes for workers.
+
+    Attributes:
+        database: where to.
+        rules: which inspections become alerts.
+        policy: how jobs are tried again.
+        channels: who is told of new alerts.
+    """
+
+    database: Database
+    rules: Rules
+    policy: LeasePolicy
+    channels: tuple[str, ...] = ()
+
+    def keep(self, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+        """Write inspections of a job that goes on: a lot's first wafers need not wait for its last.
+
+        Raises:
+            LostLease: nothing was written.
+        """
+        with self.database.write() as session:
+            hold(session, lease)
+            return self._add(session, lease, found)
+
+    def finish(self, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+        """Write the last inspections of a job, and that it is done.
+
+        Raises:
+            LostLease: nothing was written.
+        """
+        with self.database.write() as session:
+            complete(session, lease)
+            drop_blocks(session, lease.job_id)
+            return self._add(session, lease, found)
+
+    def give_up(
+        self, lease: Lease, found: Sequence[Inspection], error: Exception, *, is_outage: bool
+    ) -> tuple[JobState, Recorded]:
+        """Write what was found before the try failed, and what becomes of the job.
+
+        Raises:
+            LostLease: nothing was written.
+        """
+        with self.database.write() as session:
+            end = postpone if is_outage else fail
+            state = end(session, lease, error, self.policy, self.channels)
+            return state, self._add(session, lease, found)
+
+    def _add(self, session: WriteSession, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+        moment = now(session)
+        new = tuple(
+            one
+            for one in found
+            if add_inspection(session, one, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
+        )
+        alerts = tuple(
+            raised
+            for one in new
+            for raised in raise_alerts(
+                session,
+                evaluate(one, self.rules),
+                subject=one.capture.id,
+                at=moment,
+                channels=self.channels,
+            )
+        )
+        return Recorded(new, alerts)

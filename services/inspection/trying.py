@@ -1,0 +1,127 @@
+"""One try of one job: open the file, inspect its captures, record them, and settle the job whatever happens."""
+
+import logging
+import threading
+from collections.abc import Iterator
+
+from models.domain.errors import InputError, RetryableError, WaferwatchError
+from models.domain.inspection import Inspection, inspection_id
+from pipelines.ingestion import CaptureReader, open_captures
+from services.inspection.blocks import saved_verdicts
+from services.inspection.heartbeat import Heartbeat
+from services.inspection.inspecting import PatchClassifier, inspect
+from services.inspection.naming import for_people, named
+from services.inspection.outage import Classifiers, Outage, guarded
+from services.inspection.progress import CaptureProgress, Stopping
+from services.inspection.recording import Recorded, Recorder
+from services.inspection.workplace import Workplace
+from services.jobs import Lease, LostLease, release
+from services.records.store import is_recorded
+from services.records.tables import JobState
+
+log = logging.getLogger(__name__)
+
+
+class Try:
+    """What a worker does between claiming a job and settling it."""
+
+    def __init__(self, place: Workplace, lease: Lease, heartbeat: Heartbeat, stop: threading.Event) -> None:
+        """Prepare; `do` does it."""
+        self._place = place
+        self._lease = lease
+        self._heartbeat = heartbeat
+        self._stop = stop
+        self._spooled = place.spool.path(lease.sha256)
+        self._recorder = Recorder(place.database, place.rules, place.policy, place.channels)
+        self._found: list[Inspection] = []
+        """Not yet recorded; the last capture's is, with the end of the job."""
+        self.recorded_ids: list[str] = []
+        """Of the inspections this try recorded."""
+        self._novelty_threshold: float | None = None
+
+    def do(self, classifiers: Classifiers) -> JobState:
+        """Do it; returns the state the job is in then.
+
+        Raises:
+            LostLease: the job is somebody else's now; nothing more was written.
+            RetryableError: the database is away; the lease will end.
+        """
+        try:
+            classifier = guarded(classifiers, self._lease.route)
+            self._novelty_threshold = classifier.manifest.thresholds.novelty
+            self._inspect_all(classifier)
+            self._report(self._recorder.finish(self._lease, self._found))
+        except LostLease:
+            raise
+        except Stopping:
+            with self._place.database.write() as session:
+                release(session, self._lease)
+            return JobState.QUEUED
+        except Outage as outage:
+            return self._give_up(outage.cause, is_outage=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must not be lost with it
+            is_database = isinstance(error, RetryableError) and error.code == "database-unavailable"
+            return self._give_up(error, is_outage=is_database)
+        return JobState.DONE
+
+    def _inspect_all(self, classifier: PatchClassifier) -> None:
+        """All captures, in the order of the file; all inspections but the last are recorded on the way."""
+        readers = self._open()
+        reader = next(readers, None)
+        if reader is None:
+            raise InputError("nothing to inspect", where=self._lease.file_name, code="empty-file")
+        while reader is not None:
+            self._inspect(reader, classifier)
+            reader = next(readers, None)
+            if reader is not None and self._found:
+                self._report(self._recorder.keep(self._lease, self._found))
+                self._found.clear()
+
+    def _open(self) -> Iterator[CaptureReader]:
+        if not self._spooled.is_file():
+            raise RetryableError(
+                "spooled file is not there",
+                where=str(self._spooled),
+                remedy="is the spool folder mounted on this machine?",
+                code="spool-missing",
+            )
+        return open_captures(self._spooled, limits=self._place.limits, options=self._place.options)
+
+    def _inspect(self, reader: CaptureReader, classifier: PatchClassifier) -> None:
+        database, lease = self._place.database, self._lease
+        identity = inspection_id(reader.capture.id, classifier.manifest.ref.digest)
+        with database.read() as session:
+            if is_recorded(session, identity):
+                return  # by an earlier try, or through another file with the same content
+        done = saved_verdicts(database, lease.job_id, identity)
+        progress = CaptureProgress(
+            database,
+            lease,
+            self._heartbeat,
+            self._stop,
+            inspection_id=identity,
+            saved=len(done),
+            every_s=self._place.policy.lease_s / 3,
+        )
+        inspection = inspect(reader, classifier, done=done, progress=progress)
+        self._found.append(named(inspection, self._spooled, lease.file_name))
+
+    def _give_up(self, error: Exception, *, is_outage: bool) -> JobState:
+        error = for_people(error, self._spooled, self._lease.file_name)
+        state, recorded = self._recorder.give_up(self._lease, self._found, error, is_outage=is_outage)
+        expected = isinstance(error, WaferwatchError)
+        log.warning("job %s is %s: %s", self._lease.job_id, state.value, error, exc_info=None if expected else error)
+        self._report(recorded)
+        if state is not JobState.QUEUED and self._place.observer is not None:
+            self._place.observer.quarantined(error.code if isinstance(error, WaferwatchError) else "unexpected")
+        return state
+
+    def _report(self, recorded: Recorded) -> None:
+        self.recorded_ids += [one.id for one in recorded.inspections]
+        observer = self._place.observer
+        if observer is None:
+            return
+        for one in recorded.inspections:
+            observer.inspected(one, novelty_threshold=self._novelty_threshold, seen_at=self._lease.queued_at)
+        for raised in recorded.alerts:
+            observer.alert_raised(raised.alert, is_new=raised.is_new)

@@ -1,0 +1,53 @@
+"""What a worker needs besides a classifier."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from models.domain.alert import Alert
+from models.domain.inspection import Inspection
+from pipelines.ingestion import Limits, ReadOptions
+from services.alerting.rules import Rules
+from services.intake.spool import Spool
+from services.jobs import LeasePolicy
+from services.records.session import Database
+
+
+class Observer(Protocol):
+    """Told of what was committed, for metrics."""
+
+    def inspected(self, inspection: Inspection, *, novelty_threshold: float | None, seen_at: datetime | None) -> None:
+        """An inspection was recorded of a file asked for at `seen_at`."""
+
+    def quarantined(self, code: str) -> None:
+        """A job was quarantined or is dead."""
+
+    def alert_raised(self, alert: Alert, *, is_new: bool) -> None:
+        """A finding counted, in a new alert or in an open one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a worker works.
+
+    Attributes:
+        database: where jobs come from and inspections go.
+        spool: where the files are.
+        owner: the worker's name in the table of jobs.
+        policy: leases and tries.
+        rules: which inspections become alerts.
+        channels: who is told of alerts.
+        limits: how much a file may ask for.
+        options: what files do not say of themselves.
+        observer: counts.
+    """
+
+    database: Database
+    spool: Spool
+    owner: str
+    policy: LeasePolicy = field(default_factory=LeasePolicy)
+    rules: Rules = field(default_factory=Rules)
+    channels: tuple[str, ...] = ()
+    limits: Limits | None = None
+    options: ReadOptions | None = None
+    observer: Observer | None = None
