@@ -11,7 +11,9 @@ from pipelines.ingestion.archives import gzip_content, zip_members
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader
 from pipelines.ingestion.formats.found import NOMINAL_DIAMETER_UM, FoundWafer
 from pipelines.ingestion.formats.images import ValueRange, open_images
+from pipelines.ingestion.formats.klarf.limits import KlarfLimits
 from pipelines.ingestion.formats.klarf.problems import Mode
+from pipelines.ingestion.formats.klarf.reader import read_klarf
 from pipelines.ingestion.formats.points import PointColumns, read_csv
 from pipelines.ingestion.formats.semi_xml import read_semi_xml
 from pipelines.ingestion.formats.sinf import read_sinf
@@ -125,9 +127,6 @@ def _wafers_of_text(source: SourceFile, kind: Format, limits: Limits, options: R
 
 
 def _klarf(source: SourceFile, limits: Limits, options: ReadOptions) -> list[FoundWafer]:
-    from pipelines.ingestion.formats.klarf.limits import KlarfLimits
-    from pipelines.ingestion.formats.klarf.reader import read_klarf
-
     bounds = KlarfLimits(file_bytes=limits.text_bytes, defects=limits.defects, columns=limits.columns)
     mode: Mode = "lenient" if options.lenient else "strict"
     klarf = read_klarf(source.path, mode=mode, limits=bounds, name=source.name)

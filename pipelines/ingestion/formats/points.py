@@ -3,13 +3,15 @@
 Coordinates count from the wafer's centre, notch down, x to the right, y up.
 """
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from models.domain.capture import Provenance
@@ -20,6 +22,7 @@ from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.wafer_maps import PointMap
 
 Table = Mapping[str, NDArray[Any]]
+_MAX_LINE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,48 +67,61 @@ class PointColumns:
 
 
 def read_csv(path: Path, columns: PointColumns, where: str, limits: Limits) -> list[FoundWafer]:
-    """Points of a CSV file; comma, semicolon or tab between cells.
+    """Points of a CSV file; comma, semicolon or tab between cells, names in the first line.
 
     Raises:
         RetryableError: the last line is cut off: still being written.
-        InputError: columns are missing, or a cell is no number.
+        InputError: columns are missing, a line has another number of cells, or a cell is no number.
         UnsafeInputError: more columns or rows than the limits allow.
     """
     with path.open("rb") as stream:
-        first = stream.readline(1 << 20)
+        first = stream.readline(_MAX_LINE_BYTES)
         stream.seek(max(0, path.stat().st_size - 1))
         complete = stream.read(1) in (b"\n", b"\r")
     separator = max(",;\t", key=lambda mark: first.count(mark.encode()))
-    if first.count(separator.encode()) >= limits.columns:
+    names = [name.strip() for name in next(csv.reader([first.decode("utf-8-sig", "replace")], delimiter=separator))]
+    if len(names) > limits.columns:
         raise UnsafeInputError("too many columns", where=where, expected=f"at most {limits.columns}", code="too-many")
-    parts: list[pd.DataFrame] = []
-    rows = 0
+    columns.wanted(names, where)
+    layout = arrow_csv.ParseOptions(delimiter=separator)
     try:
-        names = [str(name) for name in pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig").columns]
-        wanted = columns.wanted(names, where)
-        reader = pd.read_csv(
-            path, sep=separator, usecols=wanted, encoding="utf-8-sig", encoding_errors="replace", chunksize=1 << 18
-        )
-        with reader:
-            for part in reader:
-                rows += len(part)
-                if rows > limits.defects:
-                    raise UnsafeInputError(
-                        "too many defects", where=where, expected=f"at most {limits.defects}", code="too-many"
-                    )
-                parts.append(part)
-        table = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in wanted})
-        place = pd.DataFrame({str(name): pd.to_numeric(table[name]) for name in (columns.x, columns.y)})
-    except (ValueError, OverflowError, TypeError) as error:
+        table = _table(path, names, layout, columns, limits.defects)
+    except pa.ArrowException as error:
         if not complete:
             raise RetryableError("CSV file ends within a line", where=where, code="truncated") from error
         raise InputError("broken table", where=where, got=_first_line(error), code="broken-table") from error
-    missing = np.flatnonzero(~np.isfinite(place.to_numpy(np.float64, na_value=np.nan)).all(axis=1))
-    if len(missing) == 1 and missing[0] == rows - 1 and not complete:
+    if table is None:
+        raise UnsafeInputError("too many defects", where=where, expected=f"at most {limits.defects}", code="too-many")
+    last = [table[name][-1:] for name in (columns.x, columns.y)]
+    if not complete and len(last[0]) and not np.isfinite(last).all():
         raise RetryableError("CSV file ends within a line", where=where, code="truncated")
-    arrays = {name: table[name].to_numpy() for name in wanted}
-    arrays |= {name: place[name].to_numpy(np.float64, na_value=np.nan) for name in place}
-    return found_points(arrays, columns, where, limits)
+    return found_points(table, columns, where, limits)
+
+
+def _table(
+    path: Path, names: list[str], layout: arrow_csv.ParseOptions, columns: PointColumns, limit: int
+) -> Table | None:
+    """The wanted columns; None if there are more than `limit` rows."""
+    texts = {columns.lot, columns.wafer}
+    wanted = columns.wanted(names, path.name)
+    kinds = {name: pa.binary() if name in texts else pa.float64() for name in wanted}
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in wanted}
+    rows = 0
+    with arrow_csv.open_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(
+            column_names=names, skip_rows=1, block_size=_MAX_LINE_BYTES, use_threads=False
+        ),
+        parse_options=layout,
+        convert_options=arrow_csv.ConvertOptions(include_columns=wanted, column_types=kinds, check_utf8=False),
+    ) as reader:
+        for batch in reader:
+            rows += batch.num_rows
+            if rows > limit:
+                return None
+            for name in wanted:
+                parts[name].append(batch.column(name).to_numpy(zero_copy_only=False))
+    return {name: np.concatenate(some) if some else np.zeros(0) for name, some in parts.items()}
 
 
 def found_points(table: Table, columns: PointColumns, where: str, limits: Limits) -> list[FoundWafer]:
@@ -180,11 +196,14 @@ def _names(values: NDArray[Any] | None, rows: int) -> tuple[list[str | None], ND
     """Different names, and which one each row has."""
     if values is None:
         return [None], np.zeros(rows, np.int64)
-    codes, names = pd.factorize(pd.Series(values), use_na_sentinel=False)
-    return [None if pd.isna(name) else _name(name) for name in names] or [None], codes.astype(np.int64)
+    encoded = pa.array(values, from_pandas=True).dictionary_encode(null_encoding="encode")
+    names = [None if name is None else _name(name) for name in encoded.dictionary.to_pylist()]
+    return names or [None], encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _name(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
