@@ -75,7 +75,7 @@ def create_app(
         metrics=metrics,
         keys=keys,
         drawings=DrawingStore(settings.spool_dir, settings.home / "drawings", opener),
-        bundles=BundleShelf(settings.home / "bundles"),
+        bundles=BundleShelf(settings.bundle_dir),
         pulse=Pulse(database),
         accept=accept,
     )

@@ -38,14 +38,14 @@ COLOURS = {
         rim=(160, 172, 186),
         passed=(201, 212, 224),
         failed=(178, 30, 40),
-        ramp=((122, 162, 206), (58, 108, 176), (44, 66, 140), (73, 38, 112), (122, 24, 84), (178, 30, 40)),
+        ramp=((150, 182, 216), (62, 112, 178), (44, 66, 140), (73, 38, 112), (122, 24, 84), (178, 30, 40)),
     ),
     Theme.DARK: Colours(
         disc=(32, 41, 52),
         rim=(88, 102, 118),
         passed=(58, 72, 88),
         failed=(255, 150, 90),
-        ramp=((64, 104, 152), (84, 150, 196), (116, 200, 196), (190, 222, 140), (246, 208, 96), (255, 150, 90)),
+        ramp=((56, 92, 136), (84, 150, 196), (116, 200, 196), (190, 222, 140), (246, 208, 96), (255, 150, 90)),
     ),
 }
 _COVERED = 0.2
@@ -81,7 +81,7 @@ def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colou
     most = int(counts.max(initial=0))
     if most == 0:
         return
-    floor = 0.45 if most == 1 else 0.12
+    floor = max(0.06, 0.5 - 0.09 * np.log(most))
     seen = counts > 0
     share = floor + (1 - floor) * np.log(counts[seen]) / max(1e-9, np.log(most))
     canvas[seen] = _ramp(np.clip(share, 0, 1), colours.ramp)
@@ -90,7 +90,7 @@ def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colou
 def _mark_px(points: int, size: int) -> int:
     """Side of one defect's mark: small where there are many, so that they do not merge."""
     fair = int(np.sqrt(_COVERED * size * size / max(1, points)))
-    return min(max(1, fair), max(2, size // 180))
+    return min(max(1, fair), max(2, min(4, size // 110)))
 
 
 def _grown(counts: NDArray[np.int64], px: int) -> NDArray[np.int64]:

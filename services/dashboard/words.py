@@ -47,6 +47,46 @@ def name(judged: Judged) -> str:
     return judged.label or "Not inspected"
 
 
+class Troubled(Protocol):
+    """The line of an alert."""
+
+    @property
+    def title(self) -> str:
+        """One line, often ending in where it is."""
+
+    @property
+    def product(self) -> str | None:
+        """Product."""
+
+    @property
+    def step(self) -> str | None:
+        """Step."""
+
+    @property
+    def tool(self) -> str | None:
+        """Tool."""
+
+    @property
+    def inspection_id(self) -> str | None:
+        """Set where captures show the trouble, not files."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+
+def headline(alert: Troubled) -> str:
+    """An alert's title without the place, for pages that show the place beside it."""
+    place = " · ".join(part for part in (alert.product, alert.step, alert.tool) if part)
+    return alert.title.removesuffix(f" · {place}") if place else alert.title
+
+
+def subjects(alert: Troubled) -> str:
+    """What an alert's count counts."""
+    one = "file" if alert.inspection_id is None else "capture"
+    return one if alert.count == 1 else f"{one}s"
+
+
 def why(
     judged: Judged,
     *,

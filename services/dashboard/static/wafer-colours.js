@@ -1,8 +1,8 @@
 /* Counts to colours: one logarithmic scale per picture, light on dark or dark on light as the reader prefers. */
 
 const RAMPS = {
-  light: [[122, 162, 206], [58, 108, 176], [44, 66, 140], [73, 38, 112], [122, 24, 84], [178, 30, 40]],
-  dark: [[64, 104, 152], [84, 150, 196], [116, 200, 196], [190, 222, 140], [246, 208, 96], [255, 150, 90]],
+  light: [[150, 182, 216], [62, 112, 178], [44, 66, 140], [73, 38, 112], [122, 24, 84], [178, 30, 40]],
+  dark: [[56, 92, 136], [84, 150, 196], [116, 200, 196], [190, 222, 140], [246, 208, 96], [255, 150, 90]],
 };
 const STEPS = 1024;
 
@@ -20,12 +20,17 @@ export function rampCss(theme) {
  */
 export function table(theme, max) {
   const ramp = RAMPS[theme], out = new Uint32Array(STEPS), full = Math.log1p(Math.max(1, max));
-  const floor = max <= 1 ? 0.45 : 0.12; // one single defect must be seen
+  const floor = faintest(max);
   for (let count = 1; count < STEPS; count++) {
     const share = Math.min(1, floor + (1 - floor) * ((Math.log1p(count) - Math.LN2) / Math.max(1e-9, full - Math.LN2)));
     out[count] = pack(mix(ramp, share));
   }
   return out;
+}
+
+/** Share of the ramp where one defect lies: a single one must be seen, among very many it may fade. */
+export function faintest(max) {
+  return Math.max(0.06, 0.5 - 0.09 * Math.log(Math.max(1, max)));
 }
 
 function mix(ramp, share) {

@@ -104,24 +104,19 @@ export function drawWindows(context, camera, boxes, frame, colours, selected) {
     }
     context.globalAlpha = 1;
     context.setLineDash([]);
-    if (!quiet && w > 70 && h > 34) drawTag(context, box, x + 1, y + 1, w, colours);
+    if (!quiet && w > 44) drawTag(context, box, x, y, colours);
   }
 }
 
-function drawTag(context, box, x, y, room, colours) {
+/** What a window shows, above its corner; wider than a small window, because half a word tells nothing. */
+function drawTag(context, box, x, y, colours) {
   const text = box.label ?? (box.likeliest ? `unknown (nearest ${box.likeliest})` : "unknown");
   context.font = "600 11px system-ui, sans-serif";
-  const width = Math.min(room - 2, context.measureText(text).width + 10);
   context.fillStyle = colours[box.kind];
-  context.fillRect(x, y, width, 17);
+  context.fillRect(x, y - 16, context.measureText(text).width + 10, 17);
   context.fillStyle = colours.onTag;
   context.textBaseline = "middle";
-  context.save();
-  context.beginPath();
-  context.rect(x, y, width - 4, 17);
-  context.clip();
-  context.fillText(text, x + 5, y + 9);
-  context.restore();
+  context.fillText(text, x + 5, y - 7);
 }
 
 /** A bar of a round length in millimetres at the lower left corner. */

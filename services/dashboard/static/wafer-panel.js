@@ -21,8 +21,10 @@ export function buildPanel(viewer) {
     "aria-label", "Map. Arrow keys move, plus and minus zoom, 0 shows the whole. The verdict is stated beside it in words.",
   );
   const tip = el("p", "viewer-tip");
-  stage.append(viewer.canvas, buttons(viewer, zoom), tip);
-  root.append(switches(viewer), stage, readout);
+  const bar = el("div", "viewer-bar");
+  bar.append(switches(viewer), buttons(viewer, zoom));
+  stage.append(viewer.canvas, tip);
+  root.append(bar, stage, readout);
   const key = legend(viewer);
   root.append(key.root);
   steer(viewer, stage, readout, tip);
@@ -58,7 +60,7 @@ function buttons(viewer, zoom) {
   add("+", "Zoom in", KEYS["+"]);
   add("−", "Zoom out", KEYS["-"]);
   add("⤢", "Show the whole", KEYS[0]);
-  box.append(zoom);
+  box.prepend(zoom);
   return box;
 }
 
