@@ -19,7 +19,7 @@ from services.api.pulse import Pulse
 from services.api.schemas import PREFIX
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
-from services.dashboard import actions, live, pages, service
+from services.dashboard import actions, live, pages, reference, service
 from services.dashboard.looks import STATIC, problem_page
 from services.records.session import Database
 from services.settings import Settings
@@ -80,7 +80,7 @@ def create_app(
         accept=accept,
     )
     handle_errors(app, problem_page)
-    for module in (captures, inspections, maps, alerts, quarantine, health, pages, actions, service, live):
+    for module in (captures, inspections, maps, alerts, quarantine, health, pages, actions, service, reference, live):
         app.include_router(module.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

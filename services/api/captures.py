@@ -11,6 +11,7 @@ from models.domain.errors import InputError
 from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX, InspectionAnswer, JobAnswer, UploadAnswer
 from services.api.wiring import Accepted, Caller, Wired, Wiring
+from services.intake.receiving import key_of
 from services.records import queries
 from services.records.tables import JobState
 from services.records.views import InspectionSummary, JobSummary
@@ -45,7 +46,8 @@ async def upload(
     the same request one arrival. `Location` names the job.
     """
     name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1] or "upload"
-    accepted = await run_in_threadpool(wired.accept, file.file, name=name, sender=caller.name, arrival=idempotency_key)
+    arrival = key_of("upload", caller.name, idempotency_key) if idempotency_key else None
+    accepted = await run_in_threadpool(wired.accept, file.file, name=name, sender=caller.name, arrival=arrival)
     job = await _settled(wired, accepted, wait)
     if wait and job.state is JobState.QUARANTINED and job.error is not None:
         reason = job.error

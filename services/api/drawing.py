@@ -6,6 +6,7 @@ coordinates stay in the file; nobody measures on a screen.
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ class Drawing:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 geometry = json.loads(file["geometry"].tobytes())
                 return cls(geometry, file["places"], file["classes"], file["pixels"])
-        except (KeyError, OSError, EOFError) as error:
+        except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(str(error)) from error
 
 

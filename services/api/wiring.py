@@ -40,7 +40,7 @@ class Accept(Protocol):
             content: the bytes, from where the stream stands.
             name: what the client calls it; never used as a path.
             sender: who brought it.
-            arrival: the client's name for this arrival (Idempotency-Key), None if it gave none.
+            arrival: SHA-256 of the client's name for this arrival (Idempotency-Key), None if it gave none.
 
         Raises:
             InputError: the file is not acceptable.

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from models.domain.errors import ConfigurationError, InputError
 from services.api.app import create_app
+from services.intake.receiving import key_of
 from services.jobs import fail
 from services.records.session import Database
 from services.settings import Settings
@@ -91,7 +92,7 @@ def test_an_upload_answers_when_the_file_is_safe(service: Service) -> None:
     ).json()
     assert again["known_before"] is True
     assert again["job"]["id"] == job["id"]
-    assert service.intake.taken[-1][3] == "k1"
+    assert service.intake.taken[-1][3] == key_of("upload", "local", "k1")
 
 
 def test_waiting_answers_with_the_verdicts(service: Service) -> None:
