@@ -86,16 +86,19 @@ def image(content_sha256: str, values: Sequence[int], name: str, **options: int)
 
 
 def fake_open(path: Path, **_: object) -> Iterator[ArrayReader]:
-    """Files of these tests hold one line per capture: the values of its windows."""
+    """Files of these tests hold one line per capture: the values of its windows, behind `tool@` if it is not T9."""
     content = path.read_bytes()
     lines = content.decode().splitlines()
-    for ordinal, line in enumerate(lines):
+    for ordinal, text in enumerate(lines):
+        line = text
         if line == "broken":
             raise InputError("bad wafer", where=f"{path}:{ordinal + 1}", expected="numbers", got=line)
         if line == "truncated":
             raise RetryableError("file ends early", where=f"{path}:{ordinal + 1}", code="truncated")
         if line == "bug":
             raise ZeroDivisionError
+        *tool, line = line.split("@")
         reader = image(hashlib.sha256(content).hexdigest(), [int(value) for value in line.split()], path.name)
         identity = capture_id(hashlib.sha256(content).hexdigest(), ordinal, len(lines))
-        yield replace(reader, capture=replace(reader.capture, id=identity))
+        provenance = Provenance(product="P1", tool=tool[0] if tool else "T9")
+        yield replace(reader, capture=replace(reader.capture, id=identity, provenance=provenance))

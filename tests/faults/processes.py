@@ -1,0 +1,60 @@
+"""Parts of the plant as processes that can be killed, stopped and continued, forked from a server that has the code."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from tests.faults.plant import Machine, Plant
+from tests.faults.points import Points
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.faults.processes"])
+
+
+def run_part(plant: Plant, part: str, kill_at: int | None = None, log: Path | None = None) -> int:
+    """Run `ingest`, `work` or `relay` in a process of its own, which kills itself at the `kill_at`-th point.
+
+    Returns:
+        Its exit code: 0, or -9.
+    """
+    process = _context.Process(target=_part, args=(plant, part, kill_at, log))
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None, f"{part} hangs"
+    return process.exitcode
+
+
+@contextmanager
+def running(target: Callable[..., None], *arguments: object) -> Iterator[BaseProcess]:
+    """A process that is ended, whatever its state, when the block ends."""
+    process = _context.Process(target=target, args=arguments)
+    process.start()
+    try:
+        yield process
+    finally:
+        if process.exitcode is None:
+            os.kill(process.pid or 0, signal.SIGCONT)
+            process.kill()
+        process.join()
+
+
+def _part(plant: Plant, part: str, kill_at: int | None, log: Path | None) -> None:
+    passed: list[str] = []
+
+    def at(name: str) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # heartbeats come when they like
+        passed.append(name)
+        if log is not None:
+            log.write_text("\n".join(passed))
+        if len(passed) - 1 == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    machine = Machine(plant, at)
+    with Points(at):
+        getattr(machine, part)()
