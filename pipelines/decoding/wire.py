@@ -36,13 +36,13 @@ class Reply:
 
 def send(channel: socket.socket, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
     """Write one frame."""
-    solid = {name: np.ascontiguousarray(values) for name, values in (arrays or {}).items()}
+    solid = {name: np.asarray(values, order="C") for name, values in (arrays or {}).items()}
     described = [[name, values.dtype.str, list(values.shape)] for name, values in solid.items()]
     text = json.dumps({**header, "arrays": described}).encode()
     channel.sendall(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
     for values in solid.values():
         if values.size:
-            channel.sendall(memoryview(values.data).cast("B"))
+            channel.sendall(memoryview(values.reshape(-1).data).cast("B"))
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:

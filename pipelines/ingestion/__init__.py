@@ -2,6 +2,7 @@
 
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
 from pipelines.ingestion.cutting import cut
+from pipelines.ingestion.describing import Description, describe, describe_capture
 from pipelines.ingestion.formats.images import ValueRange
 from pipelines.ingestion.formats.points import PointColumns
 from pipelines.ingestion.formats.wafer_frame import ToolFrame
@@ -14,6 +15,7 @@ __all__ = [
     "CaptureReader",
     "DieGrid",
     "DieMap",
+    "Description",
     "DieReader",
     "Limits",
     "PointColumns",
@@ -24,6 +26,8 @@ __all__ = [
     "ToolFrame",
     "ValueRange",
     "cut",
+    "describe",
+    "describe_capture",
     "open_captures",
     "render_die_maps",
     "render_dies",

@@ -108,10 +108,11 @@ def local_file(path: Path, limits: Limits) -> SourceFile:
         raise ConfigurationError("file may not be read", where=str(path), remedy="grant read access") from error
     except OSError as error:
         raise InputError("cannot open file", where=str(path), got=str(error), code="no-such-file") from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise InputError("not a file", where=str(path), expected="a regular file", code="no-such-file")
     with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError("not a file", where=str(path), expected="a regular file", code="no-such-file")
         _check_size(status.st_size, limits.file_bytes, str(path))
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return SourceFile(str(path), path, status.st_size, digest)

@@ -74,7 +74,7 @@ def read_npz(source: SourceFile, columns: PointColumns, limits: Limits) -> Found
         InputError: neither, or broken.
         UnsafeInputError: pickled objects, or more than the limits allow.
     """
-    bounds = {"limit": limits.expanded_bytes(source.size) + (1 << 30), "members": 1000}
+    bounds = {"limit": limits.expanded_bytes(source.size), "members": 1000}
     shapes = {
         reply.meta["name"]: tuple(reply.meta["shape"])
         for reply in decode("npz", source.path, {**bounds, "only": []}, where=source.name, limits=limits)

@@ -1,5 +1,6 @@
 """SINF, G85, E142, STDF, Parquet, NPZ and pickles all tell the same wafer."""
 
+import pickletools
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -181,6 +182,12 @@ def test_tables_of_old_and_new_pandas(kind: str, samples: dict[str, bytes], stat
     np.testing.assert_array_equal(first.dies.states, states)
     np.testing.assert_array_equal(second.dies.states, states.T)
     assert (first.capture.provenance.lot, second.capture.provenance.wafer) == ("lot1", "2")
+
+
+def test_the_old_pickle_names_modules_that_are_gone(samples: dict[str, bytes]) -> None:
+    names = {str(arg) for op, arg, _ in pickletools.genops(samples["pickle"]) if op.name == "GLOBAL"}
+    assert "pandas.indexes.base _new_Index" in names
+    assert not [name for name in names if "conftest" in name]
 
 
 def test_too_many_wafers_are_refused(samples: dict[str, bytes], tmp_path: Path) -> None:
