@@ -13,9 +13,9 @@ from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
 __all__ = [
     "CaptureReader",
+    "Description",
     "DieGrid",
     "DieMap",
-    "Description",
     "DieReader",
     "Limits",
     "PointColumns",

@@ -37,6 +37,10 @@ class CaptureReader(Protocol):
     def warnings(self) -> tuple[ReadWarning, ...]:
         """What was odd in the file."""
 
+    @property
+    def format(self) -> str:
+        """Of the file (of the member, in an archive), such as 'KLARF'; '' = not from a file."""
+
     def read(self, window: Window) -> Patch:
         """Pixels of a window of any level of the capture's pyramid."""
 
@@ -56,6 +60,7 @@ class PointReader:
     capture: Capture
     points: PointMap
     warnings: tuple[ReadWarning, ...] = ()
+    format: str = ""
 
     def read(self, window: Window) -> Patch:
         """Draw a window; the first one that is not the whole wafer sorts the defects by place."""
@@ -69,6 +74,7 @@ class DieReader:
     capture: Capture
     dies: DieMap
     warnings: tuple[ReadWarning, ...] = ()
+    format: str = ""
 
     def read(self, window: Window) -> Patch:
         """Draw a window."""

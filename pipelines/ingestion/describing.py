@@ -8,6 +8,7 @@ import numpy as np
 
 from models.domain.capture import Capture, CaptureKind
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
+from pipelines.ingestion.formats.images import ImageReader
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.opening import ReadOptions, open_captures
 from pipelines.ingestion.wafer_maps import FAIL, NO_DIE
@@ -19,6 +20,7 @@ class Description:
 
     Attributes:
         capture: who, when, where, extent.
+        format: such as 'KLARF'.
         defects: number of defects with places.
         inspected_dies: dies that were looked at; None also where the file does not say.
         failed_dies: of a die map.
@@ -28,6 +30,7 @@ class Description:
     """
 
     capture: Capture
+    format: str = ""
     defects: int | None = None
     inspected_dies: int | None = None
     failed_dies: int | None = None
@@ -74,14 +77,17 @@ def describe_capture(reader: CaptureReader) -> Description:
     match reader:
         case PointReader(points=points):
             inspected = None if points.inspected is None else len(points.inspected)
-            return Description(capture, defects=len(points), inspected_dies=inspected, warnings=warnings)
+            return Description(capture, reader.format, defects=len(points), inspected_dies=inspected, warnings=warnings)
         case DieReader(dies=dies):
             states = dies.states
             return Description(
                 capture,
+                reader.format,
                 dies=(states.shape[0], states.shape[1]),
                 inspected_dies=int(np.count_nonzero(states != NO_DIE)),
                 failed_dies=int(np.count_nonzero(states == FAIL)),
                 warnings=warnings,
             )
-    return Description(capture, bands=getattr(reader, "shape", (0, 0, None))[2], warnings=warnings)
+        case ImageReader(shape=(_, _, bands)):
+            return Description(capture, reader.format, bands=bands, warnings=warnings)
+    return Description(capture, reader.format, warnings=warnings)

@@ -83,7 +83,7 @@ def _open(source: SourceFile, limits: Limits, options: ReadOptions, depth: int) 
     else:
         found = _wafers(source, kind, limits, options)
         for ordinal, wafer in enumerate(found.wafers):
-            yield _reader(source, wafer, ordinal, found.count)
+            yield _reader(source, kind, wafer, ordinal, found.count)
 
 
 def _wafers(source: SourceFile, kind: Format, limits: Limits, options: ReadOptions) -> FoundWafers:
@@ -140,7 +140,7 @@ def _klarf(source: SourceFile, limits: Limits, options: ReadOptions) -> list[Fou
     return found
 
 
-def _reader(source: SourceFile, wafer: FoundWafer, ordinal: int, count: int) -> CaptureReader:
+def _reader(source: SourceFile, kind: Format, wafer: FoundWafer, ordinal: int, count: int) -> CaptureReader:
     diameter = wafer.diameter_um or NOMINAL_DIAMETER_UM
     capture = Capture(
         id=capture_id(source.sha256, ordinal, count),
@@ -151,8 +151,8 @@ def _reader(source: SourceFile, wafer: FoundWafer, ordinal: int, count: int) -> 
         provenance=wafer.provenance,
     )
     if isinstance(wafer.content, DieMap):
-        return DieReader(capture, wafer.content, wafer.warnings)
-    return PointReader(capture, wafer.content, wafer.warnings)
+        return DieReader(capture, wafer.content, wafer.warnings, kind.value)
+    return PointReader(capture, wafer.content, wafer.warnings, kind.value)
 
 
 def _name(source: SourceFile, provenance: Provenance, ordinal: int, count: int) -> str:

@@ -79,6 +79,7 @@ class ImageReader:
     ) -> None:
         self.capture = capture
         self.warnings = warnings
+        self.format = kind.value
         self.shape = (header.height, header.width, bands)
         self._source, self._kind, self._header, self._limits = source, kind, header, limits
         self._values = values

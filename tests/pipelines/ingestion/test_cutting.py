@@ -19,6 +19,7 @@ class Streaming:
 
     capture = WAFER
     warnings: tuple[ReadWarning, ...] = ()
+    format = ""
 
     def read(self, window: Window) -> Patch:
         raise AssertionError("stream() is there")

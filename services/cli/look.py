@@ -1,0 +1,196 @@
+"""Verbs that need no service: `read` says what a file holds, `inspect` judges it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from models.domain.capture import CaptureKind
+from models.domain.errors import InputError, RetryableError
+from services.cli.show import Json, plain, print_json, print_table, terminal
+
+if TYPE_CHECKING:
+    from pipelines.ingestion import Description
+
+Files = Annotated[list[str], typer.Argument(help="Files: paths, or s3://, gs://, az:// URIs.")]
+
+
+def add_looking(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command()(read)
+    app.command()(inspect)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A file that could not be read; the other files of the command are read nevertheless."""
+
+    file: str
+    error: InputError | RetryableError
+
+
+def read(
+    files: Files,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Read KLARF files whose counts are wrong, with warnings.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what files hold: lots, wafers, defect counts, frame, warnings.
+
+    The format is found from the content, not the name. A file that cannot be read is reported and makes the exit
+    status 2; the others are read all the same.
+
+    Example: waferwatch read lot7/*.001 --json
+    """
+    from pipelines.ingestion import ReadOptions, describe
+
+    options = ReadOptions(lenient=lenient)
+    described, refused = [], []
+    for file in files:
+        try:
+            described.append((file, tuple(describe(file, options=options))))
+        except (InputError, RetryableError) as error:
+            refused.append(_Refused(file, error))
+    if as_json:
+        print_json([_file(file, captures) for file, captures in described] + _refusals(refused))
+    else:
+        columns = ("lot", "wafer", "slot", "product", "step", "tool", "content", "extent", "warnings")
+        for file, captures in described:
+            print_table(file, columns, [_row(one) for one in captures])
+            for one in captures:
+                for warning in one.warnings:
+                    terminal.print(f"  {warning.message}", markup=False)
+    _end(refused)
+
+
+def inspect(
+    files: Files,
+    bundle: Annotated[str, typer.Option(help="Folder of a bundle, or an alias in the registry.")] = "champion",
+    windows: Annotated[
+        bool, typer.Option("--windows", help="With --json: every window's verdict, not only the capture's.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge files with a bundle; no service needed, nothing is recorded.
+
+    Verdict 'unknown' means that a label was refused: the pattern resembles nothing the model was trained on, or no
+    class is likely enough. 'likeliest' is what it would have been forced into.
+
+    Example: waferwatch inspect wafer07.001 --bundle my-bundle --json
+    """
+    from models.bundle import load_bundle
+    from pipelines.ingestion import open_captures
+    from services.inspection.inspecting import inspect as run
+    from services.inspection.local_classifier import LocalClassifier
+
+    classifier = LocalClassifier(load_bundle(_bundle_folder(bundle)))
+    inspections, refused = [], []
+    with terminal.status("inspecting"):
+        for file in files:
+            try:
+                inspections += [(file, run(reader, classifier)) for reader in open_captures(file)]
+            except (InputError, RetryableError) as error:
+                refused.append(_Refused(file, error))
+    if as_json:
+        print_json([_answer(file, inspection, windows) for file, inspection in inspections] + _refusals(refused))
+    else:
+        rows = [
+            (one.capture.name, one.verdict.label or ("unknown" if one.verdict.is_unknown else "–"),
+             one.verdict.confidence, one.verdict.novelty, one.verdict.reason.value, one.verdict.likeliest,
+             one.verdict.runner_up)
+            for _, one in inspections
+        ]  # fmt: skip
+        columns = ("capture", "verdict", "confidence", "novelty", "why", "likeliest", "runner-up")
+        print_table(f"bundle {classifier.manifest.ref.name}", columns, rows)
+    _end(refused)
+
+
+def _bundle_folder(bundle: str) -> Path:
+    """A folder as it is; an alias is fetched from the registry into the installation's store."""
+    from services.serving.bundle_store import BundleStore
+    from services.serving.release_follower import ReleaseFollower
+    from services.settings import Settings
+
+    if Path(bundle).is_dir():
+        return Path(bundle)
+    settings = Settings.load(bundle=bundle)
+    settings.make_folders()
+    store = BundleStore(settings.bundle_dir)
+    ReleaseFollower(settings, store).follow()
+    return store.resolve(settings.route).folder
+
+
+def _file(file: str, captures: "Sequence[Description]") -> dict[str, Any]:
+    """A file as a machine wants it: totals first, then each capture with its provenance beside its numbers."""
+    return {
+        "file": file,
+        "lots": list(dict.fromkeys(one.capture.provenance.lot for one in captures)),
+        "wafers": sum(one.capture.kind is CaptureKind.WAFER for one in captures),
+        "defects": sum(one.defects or 0 for one in captures),
+        "captures": [
+            plain(one.capture.provenance)
+            | {
+                "id": one.capture.id,
+                "name": one.capture.name,
+                "kind": one.capture.kind.value,
+                "format": one.format,
+                "frame": {"height": one.capture.height, "width": one.capture.width, "unit": one.capture.unit},
+                "georeference": plain(one.capture.georeference),
+                "defects": one.defects,
+                "inspected_dies": one.inspected_dies,
+                "failed_dies": one.failed_dies,
+                "dies": one.dies,
+                "bands": one.bands,
+                "warnings": plain(one.warnings),
+            }
+            for one in captures
+        ],
+    }
+
+
+def _row(one: "Description") -> tuple[Any, ...]:
+    origin = one.capture.provenance
+    who = (origin.lot, origin.wafer, origin.slot, origin.product, origin.step, origin.tool)
+    return (*who, one.content, one.extent, len(one.warnings))
+
+
+def _answer(file: str, inspection: Any, windows: bool) -> dict[str, Any]:
+    verdict = inspection.verdict
+    answer: dict[str, Any] = {
+        "file": file,
+        "capture": inspection.capture,
+        "bundle": inspection.bundle,
+        "label": verdict.label,
+        "unknown": verdict.is_unknown,
+        "confidence": verdict.confidence,
+        "novelty": verdict.novelty,
+        "reason": verdict.reason,
+        "likeliest": verdict.likeliest,
+        "runner_up": verdict.runner_up,
+        "runner_up_confidence": verdict.runner_up_confidence,
+        "also": verdict.also,
+        "counts": inspection.counts,
+        "duration_s": inspection.duration_s,
+    }
+    return answer | ({"windows": inspection.verdicts} if windows else {})
+
+
+def _refusals(refused: list[_Refused]) -> list[dict[str, Any]]:
+    return [{"file": one.file, "error": one.error.complaint, "code": one.error.code} for one in refused]
+
+
+def _end(refused: list[_Refused]) -> None:
+    """One line for each refused file, and the exit status."""
+    for line in _lines(refused):
+        typer.echo(line, err=True)
+    if refused:
+        raise typer.Exit(2)
+
+
+def _lines(refused: list[_Refused]) -> Iterator[str]:
+    for one in refused:
+        text = str(one.error)
+        yield f"waferwatch: {text}" if one.file in text else f"waferwatch: {one.file}: {text}"
