@@ -23,6 +23,24 @@ class AlertState(StrEnum):
     FALSE_ALARM = "false alarm"
 
 
+class Disposition(StrEnum):
+    """Why an alert was closed: the reason codes people choose from."""
+
+    TOOL_FIXED = "tool fixed"
+    PROCESS_FIXED = "process fixed"
+    LOT_HELD = "lot held"
+    LOT_SCRAPPED = "lot scrapped"
+    ACCEPTED = "accepted as it is"
+    NUISANCE = "nuisance defects"
+    WRONG_PATTERN = "wrong pattern"
+    MEASUREMENT = "measurement fault"
+
+    @property
+    def is_false_alarm(self) -> bool:
+        """True for reasons why there was nothing to act on."""
+        return self in (Disposition.NUISANCE, Disposition.WRONG_PATTERN, Disposition.MEASUREMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What makes two alerts the same: repeated wafers with one trouble are one alert with a count."""

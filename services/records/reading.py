@@ -101,6 +101,8 @@ def alert_summary(row: AlertRow) -> AlertSummary:
         version=row.version,
         handled_by=row.handled_by,
         handled_at=row.handled_at,
+        assigned_to=row.assigned_to,
+        disposition=row.disposition,
     )
 
 

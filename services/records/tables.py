@@ -3,6 +3,7 @@
     source_file ─< receipt                     bytes, kept once; each time they arrived
         ├─< job ─< inspection ─< verdict       work to do; what it found (until then: block)
         └─< capture ─< inspection
+        └─< label                              what people say it shows
     alert ─< alert_occurrence, alert_event     one trouble; the captures that showed it; what people did
         └─< outbox                             messages still to be sent, one per channel
 
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from models.domain.alert import AlertState, Severity
+from models.domain.alert import AlertState, Disposition, Severity
 from models.domain.capture import CaptureKind
 from models.domain.verdict import Reason
 
@@ -119,6 +120,7 @@ class Base(DeclarativeBase):
         Reason: _words(Reason),
         Severity: _words(Severity),
         AlertState: _words(AlertState),
+        Disposition: _words(Disposition),
     }
 
 
@@ -295,6 +297,7 @@ class AlertRow(Base):
     __table_args__ = (
         Index("uq_alert_open_fingerprint", "fingerprint", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         Index("ix_alert_last_seen_id", "last_seen", "id"),
+        Index("ix_alert_handled_at", "handled_at"),
     )
 
     id: Mapped[Id]
@@ -320,6 +323,9 @@ class AlertRow(Base):
     """Grows when a person changes the alert (optimistic locking); repeats leave it alone."""
     handled_by: Mapped[str | None]
     handled_at: Mapped[datetime | None]
+    assigned_to: Mapped[str | None]
+    disposition: Mapped[Disposition | None]
+    """Why it was closed; set with the closing state."""
 
 
 class AlertOccurrenceRow(Base):
@@ -349,6 +355,20 @@ class AlertEventRow(Base):
     note: Mapped[str]
     previous_hash: Mapped[Sha256]
     hash: Mapped[Sha256]
+
+
+class LabelRow(Base):
+    """What a person says a capture shows. Rows are only ever added: the newest one counts, the others are history."""
+
+    __tablename__ = "label"
+
+    id: Mapped[Id]
+    capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id"), index=True)
+    name: Mapped[str]
+    """The class, one the model knows or a new one."""
+    author: Mapped[str]
+    note: Mapped[str]
+    at: Mapped[datetime]
 
 
 class OutboxRow(Base):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from models.domain.alert import AlertState, Severity
+from models.domain.alert import AlertState, Disposition, Severity
 from models.domain.capture import Capture
 from models.domain.errors import Complaint, InputError
 from models.domain.inspection import BundleRef
@@ -143,6 +143,8 @@ class AlertSummary:
     version: int
     handled_by: str | None
     handled_at: datetime | None
+    assigned_to: str | None
+    disposition: Disposition | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from models.domain.alert import AlertState
+from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError
-from services.alerting.handling import StaleAlert, change_alert
+from services.alerting.handling import StaleAlert, assign_alert, change_alert, comment_alert
 from services.alerting.history import first_broken
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
@@ -116,3 +116,41 @@ def test_history_changed_behind_our_back_shows(own_database: Database, tampering
         session.execute(text(tampering))
     with own_database.read() as session:
         assert first_broken(session, alert_id) == broken
+
+
+def test_assigning_is_a_change_and_commenting_is_not(database: Database) -> None:
+    raised = open_alert(database)
+    with database.write() as session:
+        assigned = assign_alert(session, raised, version=1, to="Zoë", actor="lead")
+    assert (assigned.assigned_to, assigned.version, assigned.state) == ("Zoë", 2, AlertState.OPEN)
+    with database.write() as session:
+        said = comment_alert(session, raised, text="  chuck looks worn ", actor="Zoë")
+    assert said.version == 2
+    with database.read() as session:
+        found = queries.alert(session, raised)
+        assert found is not None
+        assert [(one.actor, one.note) for one in found.events[1:]] == [
+            ("lead", "assigned to Zoë"),
+            ("Zoë", "chuck looks worn"),
+        ]
+        assert first_broken(session, raised) is None
+
+
+def test_a_reason_code_must_fit_what_it_closes(database: Database) -> None:
+    raised = open_alert(database)
+    with pytest.raises(InputError, match="reason code does not fit"), database.write() as session:
+        change_alert(session, raised, version=1, to=AlertState.RESOLVED, actor="Zoë", disposition=Disposition.NUISANCE)
+    with database.write() as session:
+        closed = change_alert(
+            session, raised, version=1, to=AlertState.FALSE_ALARM, actor="Zoë", note="dust",
+            disposition=Disposition.NUISANCE,
+        )  # fmt: skip
+    assert closed.disposition is Disposition.NUISANCE
+    with database.read() as session:
+        found = queries.alert(session, raised)
+        assert found is not None
+        assert found.events[-1].note == "nuisance defects: dust"
+    with pytest.raises(InputError, match="not assigned"), database.write() as session:
+        assign_alert(session, raised, version=2, to="Zoë", actor="lead")
+    with database.write() as session:
+        comment_alert(session, raised, text="closed alerts can be commented on", actor="Zoë")

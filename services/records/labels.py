@@ -1,0 +1,113 @@
+"""What people say captures show: added, never changed; the newest word counts. Training takes its truth from here."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from models.domain.errors import InputError
+from services.records.reading import inspection_summary
+from services.records.session import ReadSession, WriteSession, now
+from services.records.tables import CaptureRow, InspectionRow, LabelRow, SourceFileRow
+from services.records.views import InspectionSummary
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A capture with the newest word about it.
+
+    Attributes:
+        capture_id: which capture.
+        sha256: its file in the spool.
+        capture_name: what people call it.
+        lot: for splitting; lots must not be torn apart.
+        name: the class.
+        author: who said so.
+        note: why.
+        at: when.
+    """
+
+    capture_id: str
+    sha256: str
+    capture_name: str
+    lot: str | None
+    name: str
+    author: str
+    note: str
+    at: datetime
+
+
+def add_labels(
+    session: WriteSession, inspection_ids: Collection[str], *, name: str, author: str, note: str = ""
+) -> int:
+    """Say what the captures of some inspections show; returns how many captures that were.
+
+    Raises:
+        InputError: no name, too long a one, or an inspection that does not exist.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InputError(
+            "not a class name", expected=f"1 to {LONGEST_NAME} printable characters", got=name[:100], code="label-name"
+        )
+    wanted = select(InspectionRow.capture_id).where(InspectionRow.id.in_(inspection_ids)).distinct()
+    captures = session.scalars(wanted).all()
+    if not captures:
+        raise InputError("no such inspection", got=", ".join(inspection_ids)[:200], code="no-such-inspection")
+    moment = now(session)
+    session.add_all(LabelRow(capture_id=one, name=name, author=author, note=note, at=moment) for one in captures)
+    session.flush()
+    return len(captures)
+
+
+def labels(session: ReadSession) -> tuple[Labelled, ...]:
+    """The newest word about every labelled capture, the last one said first."""
+    newest = select(func.max(LabelRow.id)).group_by(LabelRow.capture_id)
+    wanted = (
+        select(LabelRow, CaptureRow)
+        .join(CaptureRow, CaptureRow.id == LabelRow.capture_id)
+        .where(LabelRow.id.in_(newest))
+        .order_by(LabelRow.id.desc())
+    )
+    return tuple(
+        Labelled(row.capture_id, of.sha256, of.name, of.lot, row.name, row.author, row.note, row.at)
+        for row, of in session.execute(wanted).tuples()
+    )
+
+
+def label_of(session: ReadSession, capture_id: str) -> Labelled | None:
+    """The newest word about one capture; None if nobody said anything."""
+    wanted = (
+        select(LabelRow, CaptureRow)
+        .join(CaptureRow, CaptureRow.id == LabelRow.capture_id)
+        .where(LabelRow.capture_id == capture_id)
+        .order_by(LabelRow.id.desc())
+        .limit(1)
+    )
+    found = session.execute(wanted).tuples().first()
+    if found is None:
+        return None
+    row, of = found
+    return Labelled(row.capture_id, of.sha256, of.name, of.lot, row.name, row.author, row.note, row.at)
+
+
+def unnamed(session: ReadSession, *, limit: int = 200) -> tuple[InspectionSummary, ...]:
+    """Captures that were refused a label and that nobody has named yet, the newest inspection first."""
+    refused = InspectionRow.label.is_(None) & (InspectionRow.reason != "not inspected")
+    wanted = (
+        select(InspectionRow, CaptureRow, SourceFileRow)
+        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
+        .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
+        .where(refused, ~select(LabelRow.id).where(LabelRow.capture_id == InspectionRow.capture_id).exists())
+        .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
+        .limit(limit)
+    )
+    return tuple(inspection_summary(*row) for row in session.execute(wanted).tuples())
+
+
+def names_in_use(session: ReadSession) -> tuple[str, ...]:
+    """Every class name people gave so far, in alphabetical order."""
+    return tuple(session.scalars(select(LabelRow.name).distinct().order_by(LabelRow.name)))
