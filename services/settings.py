@@ -139,6 +139,21 @@ class Settings(BaseSettings):
                 "bad setting", where=f"{PREFIX}{where}" if where else "settings", got=first["msg"]
             ) from error
 
+    @property
+    def bundle_dir(self) -> Path:
+        """Where installed bundles are, by digest."""
+        return self.home / "bundles"
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Where the processes of this machine share their metrics (PROMETHEUS_MULTIPROC_DIR)."""
+        return self.home / "metrics"
+
+    @property
+    def route(self) -> str:
+        """The route jobs take: the alias, or 'folder' where `bundle` names a bundle's folder."""
+        return "folder" if Path(self.bundle).is_dir() else self.bundle
+
     def make_folders(self) -> None:
         """Create the folders this machine writes to (owner only: wafer data is confidential)."""
         for folder in (self.home, self.spool_dir, self.watch_dir):

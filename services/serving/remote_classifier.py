@@ -1,5 +1,7 @@
 """The classifier as the inspection flow sees it: a handle to the replicas, with Ray's failures put into our words."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from ray.exceptions import RayActorError, RayTaskError
@@ -14,7 +16,7 @@ from models.manifest import BundleManifest
 class RemoteClassifier:
     """A `PatchClassifier` whose model lives in other processes."""
 
-    def __init__(self, handle: DeploymentHandle, manifest: BundleManifest, timeout_s: float) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], manifest: BundleManifest, timeout_s: float) -> None:
         """Speak for one bundle; a call that takes longer than `timeout_s` is given up and tried again later."""
         self._handle = handle
         self._timeout_s = timeout_s

@@ -10,7 +10,7 @@ from models.bundle import save_bundle
 from models.domain.inspection import BundleRef
 from models.domain.verdict import Labels
 from models.manifest import BundleManifest, Thresholds
-from models.recipe import NetworkRecipe, Recipe, TilingRecipe
+from models.recipe import NetworkRecipe, OpenSetRecipe, Recipe, TilingRecipe
 from models.reference import Reference
 
 MakeBundle = Callable[[Path, int], BundleManifest]
@@ -30,6 +30,7 @@ def make_bundle() -> MakeBundle:
             name="tiny",
             tiling=TilingRecipe(tile=16),
             network=NetworkRecipe(widths=(4, 8), convolutions=1, embedding=8),
+            open_set=OpenSetRecipe(scores=("max_probability",)),  # needs no fitting
         )
         network = build_network(recipe, classes=3).eval()
         manifest = BundleManifest(

@@ -1,0 +1,175 @@
+"""Verbs that make models: `dataset import`, `train`, `evaluate`, `release`, `model summary`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.show import Json, print_json, print_table, progress_bar, terminal
+
+Bundle = Annotated[Path, typer.Argument(help="Folder of a bundle, as 'train' makes it.", exists=True, file_okay=False)]
+Tracking = Annotated[str | None, typer.Option(help="MLflow address; by default WAFERWATCH_MLFLOW_URI.")]
+
+
+def add_learning(app: typer.Typer) -> None:
+    """Register the verbs."""
+    dataset = typer.Typer(no_args_is_help=True, help="Labelled data: import them, split by lot.")
+    dataset.command("import")(import_)
+    app.add_typer(dataset, name="dataset")
+    model = typer.Typer(no_args_is_help=True, help="Networks: look inside.")
+    model.command()(summary)
+    app.add_typer(model, name="model")
+    app.command()(train)
+    app.command()(evaluate)
+    app.command()(release)
+
+
+def import_(
+    source: Annotated[
+        str, typer.Argument(help="wafers-parquet | wm811k | mixedwm38 | klarf | folders | dots", show_default=False)
+    ],
+    path: Annotated[Path, typer.Argument(help="The file or folder to read.")],
+    out: Annotated[Path, typer.Argument(help="Folder to make.")],
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    unknown: Annotated[
+        list[str] | None, typer.Option(help="A label never to be learned, repeatable; it measures the open set.")
+    ] = None,
+    normal: Annotated[
+        str | None, typer.Option(help="Label that means 'nothing to act on', if the data do not say.")
+    ] = None,
+    tile: Annotated[int, typer.Option(help="Side of the patches cut around dots, pixels.")] = 96,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an existing dataset.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a dataset: read, drop exact duplicates, split by lot or frame with class balance.
+
+    Sources: wafers-parquet (tables of die maps), wm811k (LSWMD.pkl), mixedwm38 (.npz or Parquet), klarf (a folder with
+    truth.csv, as 'simulate' makes it), folders (images by class), dots (frames and a CSV of points).
+
+    Example: waferwatch dataset import wafers-parquet wafers.parquet data/wm811k
+    """
+    from typing import cast, get_args
+
+    from models.domain.errors import ConfigurationError
+    from pipelines.dataset.import_ import ImportOptions, Source, import_dataset
+
+    if source not in get_args(Source):
+        raise ConfigurationError("unknown source", expected=" | ".join(get_args(Source)), got=source)
+    options = ImportOptions(normal=normal, unknown=tuple(unknown or ()), seed=seed, tile=tile, replace=replace)
+    with terminal.status(f"importing {path}"):
+        manifest = import_dataset(cast("Source", source), path, out, options)
+    if as_json:
+        print_json(manifest)
+        return
+    names = sorted({label for counts in manifest.counts.values() for label in counts})
+    rows = [(name, *(manifest.counts[split].get(name, 0) for split in manifest.counts)) for name in names]
+    print_table(f"{manifest.name}, split by {manifest.grouped_by}", ("class", *manifest.counts), rows)
+    terminal.print(f"{manifest.findings.duplicates} exact duplicates dropped")
+    for conflict in manifest.findings.conflicts[:5]:
+        terminal.print(f"conflicting labels: {conflict}", markup=False)
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, such as pipelines/recipes/wafer.yaml.")],
+    data: Annotated[Path, typer.Option(help="Dataset folder, as 'dataset import' makes it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle to make.")],
+    tracking: Tracking = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; by default all cores.")] = None,
+) -> None:
+    """Train a model as a recipe says; the run is logged to MLflow, the bundle lands in OUT.
+
+    A killed run goes on where it stopped when the same command is given again.
+
+    Example: waferwatch train pipelines/recipes/wafer.yaml --data data/wm811k --out bundles/wafer
+    """
+    import torch
+
+    from models.recipe import Recipe
+    from pipelines.training import train as run
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    result = run(Recipe.load(recipe), data, out, tracking_uri=_tracking(tracking))
+    terminal.print(f"bundle: {out}   digest {result.ref.digest[:12]}")
+
+
+def evaluate(
+    bundle: Bundle,
+    data: Annotated[Path, typer.Option(help="Dataset folder.")],
+    split: Annotated[
+        str | None, typer.Option(help="train | valid | test; default: test of the bundle's own data, else all.")
+    ] = None,
+    card: Annotated[Path | None, typer.Option(help="Also write the report as HTML.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a bundle with the same classifier and the same decisions as the service.
+
+    Prints macro-F1 and per-class recall with 95 % intervals over lots, the protocol, and the floor: what a rule that
+    sees no defect gets.
+    """
+    from pipelines.evaluation import evaluate as run
+    from pipelines.evaluation.card import write_html
+    from pipelines.evaluation.table import print_report
+
+    with progress_bar("judging patches") as move:
+        report = run(bundle, data, split, progress=move)
+    if card is not None:
+        write_html(report, card)
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
+def release(
+    bundle: Bundle,
+    alias: Annotated[str, typer.Option(help="Alias that services follow.")] = "champion",
+    name: Annotated[str | None, typer.Option(help="Registered model; by default WAFERWATCH_MODEL_NAME.")] = None,
+    tracking: Tracking = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Release although the gate says no; the reason is logged.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Register a bundle in MLflow and put an alias on it; running services pick it up within seconds.
+
+    The gate compares it with the present holder of the alias and refuses a step back.
+    """
+    from pipelines.release import release as run
+    from services.settings import Settings
+
+    released = run(bundle, _tracking(tracking), alias=alias, name=name or Settings.load().model_name, force=force)
+    if as_json:
+        print_json(released)
+    else:
+        terminal.print(f"{released.name} version {released.version} is '{alias}'")
+
+
+def summary(
+    recipe: Annotated[Path, typer.Argument(help="Recipe whose network to describe.")],
+    classes: Annotated[int, typer.Option(help="Number of outputs.")] = 9,
+    as_json: Json = False,
+) -> None:
+    """Print layers, output shapes, parameters, receptive field and FLOPs of a recipe's network."""
+    from models.network import build_network
+    from models.preprocessing import input_channels
+    from models.recipe import Recipe
+    from models.summary import summarise
+
+    loaded = Recipe.load(recipe)
+    channels = input_channels(loaded.preprocessing, loaded.channels)
+    found = summarise(build_network(loaded, classes), channels, loaded.tiling.tile, loaded.tiling.tile)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(str(found))
+
+
+def _tracking(given: str | None) -> str:
+    """The MLflow address: what was given, else the installation's; its folder is made for a SQLite file."""
+    from services.settings import Settings
+
+    settings = Settings.load()
+    if given is None:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return given or settings.mlflow_uri

@@ -1,0 +1,55 @@
+"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry. One is enough; several do no harm."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from models.domain.errors import ConfigurationError, RetryableError
+from services.alerting.relay import relay_once
+from services.jobs import LeasePolicy, bury_silent
+from services.parts.shared import channels_of, lay_foundation, stop_on_signals
+from services.serving.bundle_store import BundleStore
+from services.serving.release_follower import ReleaseFollower
+from services.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+
+
+def run_housekeep(settings: Settings) -> None:
+    """Keep house until SIGTERM."""
+    foundation = lay_foundation(settings)
+    stop = stop_on_signals()
+    channels = channels_of(settings)
+    names = [channel.name for channel in channels]
+    follower = ReleaseFollower(settings, BundleStore(settings.bundle_dir))
+    policy = LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+
+    def relay() -> None:
+        while not stop.is_set() and relay_once(foundation.database, channels):
+            pass
+
+    def bury() -> None:
+        with foundation.database.write() as session:
+            bury_silent(session, policy, names)
+
+    following = threading.Thread(target=_again, args=(stop, "registry", follower.follow), name="follow", daemon=True)
+    following.start()  # the registry may take its time; messages must not wait for it
+    _again(stop, "outbox", relay, bury)
+    foundation.database.close()
+
+
+def _again(stop: threading.Event, what: str, *chores: Callable[[], object]) -> None:
+    """Do the chores again and again; what fails is said once and tried again, and does not keep the others waiting."""
+    said = dict.fromkeys(range(len(chores)), "")
+    while not stop.is_set():
+        for number, chore in enumerate(chores):
+            try:
+                chore()
+                said[number] = ""
+            except (RetryableError, ConfigurationError) as error:
+                if said[number] != str(error):
+                    _log.warning("%s: %s", what, error)
+                said[number] = str(error)
+        stop.wait(PAUSE_S)

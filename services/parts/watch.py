@@ -1,0 +1,20 @@
+"""The folder watcher."""
+
+from services.intake.disposal import Disposal
+from services.intake.looking import Names
+from services.intake.watching import Watcher, WatchPolicy
+from services.parts.shared import channels_of, lay_foundation, stop_on_signals
+from services.settings import Settings
+
+
+def run_watch(settings: Settings) -> None:
+    """Watch until SIGTERM."""
+    foundation = lay_foundation(settings)
+    policy = WatchPolicy(
+        names=Names(settings.watch_include, settings.watch_exclude),
+        deadline_s=settings.watch_deadline_s,
+        disposal=Disposal(settings.afterwards, settings.done_dir),
+        channels=[channel.name for channel in channels_of(settings)],
+    )
+    watcher = Watcher(settings.watch_dir, foundation.database, foundation.spool, policy, route=lambda: settings.route)
+    watcher.run(stop_on_signals(), settings.watch_every_s)

@@ -1,0 +1,42 @@
+"""The parts of a service on one machine, as the supervisor runs them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from services.settings import PREFIX, Settings
+from services.supervisor import Part
+
+
+def parts() -> tuple[Part, ...]:
+    """Every part, in the order they start: the pages first, because Ray takes longest."""
+    return (
+        Part("api", ("api",)),
+        Part("watch", ("watch",)),
+        Part("housekeep", ("housekeep",)),
+        Part("serve", ("serve",), stop_s=45),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for processes that load them again."""
+    return {
+        f"{PREFIX}{name.upper()}": _text(getattr(settings, name))
+        for name in settings.model_fields_set
+        if getattr(settings, name) is not None
+    }
+
+
+def _text(value: Any) -> str:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case bool():
+            return "true" if value else "false"
+        case tuple() | list():
+            return json.dumps(list(value))
+        case Path():
+            return str(value)
+    return str(value)
