@@ -3,10 +3,9 @@
 import re
 
 from pipelines.ingestion.formats.klarf.source import Source
-from pipelines.ingestion.formats.klarf.words import BLANKS
+from pipelines.ingestion.formats.klarf.words import BLANKS, tidy
 
 _BLANKS = BLANKS.encode()
-_LINE_ENDS = re.compile(r"\r+\n")
 _WORD = re.compile(rf'"[^"\n]*+|[^{BLANKS}"]++')
 _UNTIL = {mark: re.compile(rb'[^%s"]*+(?:"[^"\n]*+"[^%s"]*+)*+' % (mark, mark)) for mark in (b";", b"}", b"{}")}
 """Up to a mark that is not quoted, or to a quote that is not closed on its line."""
@@ -49,7 +48,7 @@ def read_body(source: Source, marks: bytes, what: str) -> str:
     body = b"".join(mended)
     source.advance(stop)
     source.take_header(len(body))
-    text = _LINE_ENDS.sub("\n", body.decode("latin-1")).strip(BLANKS)
+    text = tidy(body.decode("latin-1"))
     if len(text) > source.limits.word_bytes:
         longest = max(match.end() - match.start() for match in _WORD.finditer(text))
         if longest > source.limits.word_bytes:

@@ -15,6 +15,9 @@ from pipelines.ingestion.formats.klarf.words import quote
 _ROWS = 1 << 14
 """Rows made into text at once: few enough to keep memory flat, many enough to keep Python out of the way."""
 
+_PLAIN_FROM, _PLAIN_BELOW = 1e-4, 1e16
+"""Python writes numbers beyond these with an exponent."""
+
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/+-]*\Z")
 
 
@@ -41,9 +44,19 @@ def cell_texts(values: NDArray[Any], textual: bool) -> list[str]:
     if values.dtype.kind == "T":
         return [value if not textual and _is_plain(value) else quote(value) for value in values.tolist()]
     cells = list(map(repr, values.tolist()))
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        cells = ["NA" if cell == "nan" else cell for cell in cells]
+    if values.dtype.kind != "f":
+        return cells
+    size = np.abs(values)
+    if not np.all((size < _PLAIN_BELOW) & ((size >= _PLAIN_FROM) | (size == 0))):
+        cells = [_spelled(cell) for cell in cells]
     return cells
+
+
+def _spelled(cell: str) -> str:
+    """NA for nan; `1.0e+16` for `1e+16`, for without a point it could be a name."""
+    if cell == "nan":
+        return "NA"
+    return cell.replace("e", ".0e") if "e" in cell and "." not in cell else cell
 
 
 def _is_plain(value: str) -> bool:

@@ -49,12 +49,12 @@ def parse_numbers(tokens: Tokens, *, spelled: bool = False) -> Numbers:
             sign on whole numbers, no exponent without a point. `007` and `12E4` are more likely names.
     """
     none = np.empty(0, np.int64)
-    if len(tokens) == 0 or (tokens.end - tokens.start).max() == 1:
+    if tokens.longest <= 1:
         digits = tokens.text.characters[tokens.start] - np.uint8(_ZERO)
         if len(tokens) == 0 or digits.max() <= 9:
             return Numbers(digits, none)
     first, second = _without_exponent, _with_exponent
-    if _exponent_mark(tokens.pick(slice(1)))[0]:
+    if b"e" in tokens.spelling(0).lower():
         first, second = second, first
     values, sound = first(tokens, spelled)
     odd = np.flatnonzero(~sound)

@@ -7,7 +7,7 @@ only when asked. Defect rows are not here: a part names the rows it stands for i
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pipelines.ingestion.formats.klarf.words import flat_words, nested_rows, nested_words, tame
+from pipelines.ingestion.formats.klarf.words import flat_words, nested_rows, nested_words, tame, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class Statement:
     keyword: str
     text: str = ""
     line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep the text in one form."""
+        object.__setattr__(self, "text", tidy(self.text))
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -52,6 +56,10 @@ class Field:
     text: str = ""
     line: int = field(default=0, compare=False)
 
+    def __post_init__(self) -> None:
+        """Keep the text in one form."""
+        object.__setattr__(self, "text", tidy(self.text))
+
     @property
     def values(self) -> tuple[str, ...]:
         """The values, quotes taken off."""
@@ -74,6 +82,10 @@ class Listing:
     columns: tuple[ColumnType, ...]
     text: str = ""
     line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep the text in one form."""
+        object.__setattr__(self, "text", tidy(self.text))
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:

@@ -4,7 +4,7 @@ from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.words import BLANKS
 
 _BLANKS = BLANKS.encode()
-_PADDING = _BLANKS + b"\x00\x1a"  # some copies are filled up with zeros, some end as files of CP/M did
+_PADDING = _BLANKS + b"\x1a"  # as files of CP/M ended
 
 
 def read_end(source: Source) -> None:

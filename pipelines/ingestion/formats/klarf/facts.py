@@ -1,6 +1,6 @@
 """Single facts about a wafer, from the words of either dialect to typed values in micrometres."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from models.domain.capture import Provenance
 from pipelines.ingestion.formats.klarf.defects import Defects
+from pipelines.ingestion.formats.klarf.document import DefectRows
+from pipelines.ingestion.formats.klarf.merging import merged
 from pipelines.ingestion.formats.klarf.model import Direction, InspectionSummary, InspectionTest, Point, Wafer
 from pipelines.ingestion.formats.klarf.problems import Problems
 from pipelines.ingestion.formats.klarf.words import number, whole
@@ -59,12 +61,15 @@ class WaferFacts:
     line: int = 0
 
 
-def wafer_of(said: WaferFacts, defects: Defects, unit_um: float, problems: Problems) -> Wafer:
+def wafer_of(
+    said: WaferFacts, rows: Sequence[DefectRows], tables: Sequence[Defects], unit_um: float, problems: Problems
+) -> Wafer:
     """The wafer that the facts describe.
 
     Args:
         said: the facts.
-        defects: its table.
+        rows: its defects.
+        tables: that the rows are in.
         unit_um: micrometres per unit of length in the file.
         problems: where to complain of values that make no sense; they count as not said.
     """
@@ -79,7 +84,8 @@ def wafer_of(said: WaferFacts, defects: Defects, unit_um: float, problems: Probl
             tool=read.tool(),
             inspected_at=read.moment("RESULTTIMESTAMP"),
         ),
-        defects=defects,
+        defects=merged(tables, rows),
+        rows=tuple(rows),
         unit_um=unit_um,
         diameter_um=read.diameter(unit_um),
         die_pitch_um=read.point("DIEPITCH", unit_um),
@@ -186,7 +192,7 @@ class _Reading:
 def parse_moment(date: str, time: str) -> datetime | None:
     """Date (MM-DD-YY, MM-DD-YYYY or YYYY-MM-DD) and time as tools write them; years of two digits begin in 1970."""
     parts = date.split("-")
-    if len(parts) == 3 and len(parts[2]) == 2 and parts[2].isdecimal():
+    if len(parts) == 3 and len(parts[0]) <= 2 == len(parts[2]) and parts[2].isdecimal():
         year = int(parts[2])
         date = f"{parts[0]}-{parts[1]}-{year + (1900 if year >= _PIVOT else 2000)}"
     for day in _DATES:

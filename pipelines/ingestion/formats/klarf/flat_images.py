@@ -116,9 +116,7 @@ class ImageWalk:
         cells = np.concatenate([before, behind], axis=1)
         quoted = None if region.quoted is None else region.quoted[cells]
         first_row = self._table.rows
-        self._table.add(
-            Rows(region.text, region.spans[cells], quoted, lambda at: self._source.place(region.in_source(at)))
-        )
+        self._table.add(Rows(region.text, region.spans[cells], quoted, self._source, region.first))
         total = int(count.sum())
         if not total:
             return
@@ -193,17 +191,23 @@ def _step_by_step(region: Region, token: int, key: int, check: int | None, fixed
 
 
 def _in_step(region: Region, walked: _Walked) -> _Walked:
-    """Stop before a row that ends within a line, if elsewhere a line ends within a row: one of them is cut wrongly."""
-    if len(walked.begins) < 2:
+    """Take back a row that ends within a line, if elsewhere a line ends within a row: one of them is cut wrongly."""
+    if not len(walked.begins):
         return walked
+    first = int(walked.begins[0])
+    rows = walked.begins if walked.stuck is None else np.append(walked.begins, walked.stuck)
     newlines = np.flatnonzero(region.text.characters == ord("\n"))
-    line = np.searchsorted(newlines, region.spans[walked.begins[0] : walked.used, 0])
+    line = np.searchsorted(newlines, region.spans[first : walked.used + 1, 0])
     opens_line = np.diff(line, prepend=-1) > 0
     opens_row = np.zeros(len(line), np.bool_)
-    opens_row[walked.begins - walked.begins[0]] = True
+    opens_row[rows - first] = True
     inside = np.flatnonzero(opens_row & ~opens_line)
-    if not len(inside) or not np.any(opens_line & ~opens_row):
+    if walked.stuck is None:
+        opens_row[walked.used - first :] = True  # a row that is not whole yet
+        if not np.any(opens_line & ~opens_row):
+            return walked
+    if not len(inside):
         return walked
-    row = int(np.searchsorted(walked.begins, inside[0] + walked.begins[0])) - 1
+    row = int(np.searchsorted(walked.begins, inside[0] + first)) - 1
     token = int(walked.begins[row])
     return _Walked(walked.begins[:row], walked.counts[:row], token, token)

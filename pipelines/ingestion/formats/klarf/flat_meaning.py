@@ -9,7 +9,6 @@ from pipelines.ingestion.formats.klarf.defects import Defects
 from pipelines.ingestion.formats.klarf.document import DefectRows, Part, Statement
 from pipelines.ingestion.formats.klarf.facts import Stated, WaferFacts, complain_of_silence, wafer_of
 from pipelines.ingestion.formats.klarf.flat_values import numbered_names, pairs_of
-from pipelines.ingestion.formats.klarf.merging import merged
 from pipelines.ingestion.formats.klarf.model import InspectionTest, Wafer
 from pipelines.ingestion.formats.klarf.problems import Problems
 from pipelines.ingestion.formats.klarf.summaries import summaries_of
@@ -164,4 +163,4 @@ class FlatMeaning:
             wafer_id = wafer.said.facts.get("WAFERID", Stated((), 0))
             complain_of_silence(" ".join(wafer_id.values), wafer.said.line, self._problems)
             return
-        yield wafer_of(wafer.said, merged(self._tables, wafer.places), 1.0, self._problems)
+        yield wafer_of(wafer.said, wafer.places, self._tables, 1.0, self._problems)

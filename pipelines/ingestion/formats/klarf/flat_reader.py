@@ -87,8 +87,6 @@ class FlatReader:
     def _checked(self, word: bytes) -> str:
         source = self.source
         if not _SENSIBLE.fullmatch(word):
-            if not source.data[source.position :].strip(b"\0"):
-                raise source.truncated("a hole of zero bytes")
             line, column = source.place()
             got = word or source.data[source.position : source.position + 20]
             source.problems.wrong(

@@ -56,7 +56,7 @@ def _fixed_rows(source: Source, table: TableBuilder, region: Region) -> int:
     if wrong is not None:
         return _salvage(source, table, region, wrong)
     quoted = None if region.quoted is None else region.quoted[: count * width].reshape(count, width)
-    table.add(Rows(region.text, spans, quoted, lambda at: source.place(region.in_source(at))))
+    table.add(Rows(region.text, spans, quoted, source, region.first))
     return count * width
 
 
@@ -104,7 +104,7 @@ def _salvage(source: Source, table: TableBuilder, region: Region, wrong: NDArray
     source.problems.unkept += max(0, len(lines) - room)
     good = np.flatnonzero(~wrong).reshape(-1, width)
     quoted = None if region.quoted is None else region.quoted[good]
-    table.add(Rows(region.text, region.spans[good], quoted, lambda at: source.place(region.in_source(at))))
+    table.add(Rows(region.text, region.spans[good], quoted, source, region.first))
     return len(region.spans)
 
 

@@ -13,8 +13,8 @@ from pipelines.ingestion.formats.klarf.text import Tokens
 _STRINGS = np.dtypes.StringDType()
 _INT32 = np.iinfo(np.int32)
 _EXACT = 1 << 53
-_SPARE = 8
-"""An array grows by one part in so many: memory not used costs more than moving pages, which is what growing does."""
+_SPARE = 16
+"""How much more room than expected is made: one part in so many."""
 
 
 class GrowingColumn:
@@ -31,12 +31,13 @@ class GrowingColumn:
         self._used = 0
         self._strings: list[NDArray[Any]] | None = [] if self._kind == "text" else None
 
-    def add(self, tokens: Tokens, quoted: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    def add(self, tokens: Tokens, quoted: NDArray[np.bool_] | None, left: int = 0) -> NDArray[np.int64]:
         """Append cells.
 
         Args:
             tokens: N cells, quotes taken off; quoted ones may be empty.
             quoted: (N,) which cells stood in quotes; None = none.
+            left: how many more may come; room for them is made at once, which costs no memory until it is used.
 
         Returns:
             Indices of cells in a column of numbers that are none; they count as missing.
@@ -54,11 +55,11 @@ class GrowingColumn:
             self._append_strings(_mixed(tokens, np.zeros(len(tokens), np.bool_)))
             return none
         if filled is None or len(filled) == len(tokens):
-            self._append_numbers(numbers.values)
+            self._append_numbers(numbers.values, left)
             return numbers.bad
         values = np.full(len(tokens), np.nan)
         values[filled] = numbers.values
-        self._append_numbers(values)
+        self._append_numbers(values, left)
         return filled[numbers.bad]
 
     def finish(self) -> NDArray[Any]:
@@ -77,18 +78,19 @@ class GrowingColumn:
             and bool(np.any(np.abs(self._numbers[: self._used]) >= _EXACT))
         )
 
-    def _append_numbers(self, values: NDArray[Any]) -> None:
+    def _append_numbers(self, values: NDArray[Any], left: int) -> None:
         have = self._numbers.dtype
         want = have
         if values.dtype.kind == "f" or have.kind == "f":
             want = np.dtype(np.float64)
         elif have == np.int32 and values.dtype.itemsize > 1 and not _fits_int32(values):
             want = np.dtype(np.int64)
-        if want != have:
-            self._numbers = self._numbers[: self._used].astype(want)
         total = self._used + len(values)
-        if total > len(self._numbers):
-            self._numbers.resize(total + total // _SPARE, refcheck=False)
+        if want != have or total > len(self._numbers):
+            expected = total + max(left, total // 2)
+            larger = np.empty(max(expected + expected // _SPARE, len(self._numbers)), want)
+            larger[: self._used] = self._numbers[: self._used]
+            self._numbers = larger
         self._numbers[self._used : total] = values
         self._used = total
 

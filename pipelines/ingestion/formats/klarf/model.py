@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.domain.capture import Provenance
 from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.klarf.defects import Defects
-from pipelines.ingestion.formats.klarf.document import Part
+from pipelines.ingestion.formats.klarf.document import DefectRows, Part
 
 Direction = Literal["DOWN", "LEFT", "UP", "RIGHT"]
 
@@ -63,6 +63,7 @@ class Wafer:
     Attributes:
         provenance: lot, wafer, slot, product, step, tool, time.
         defects: all its defects, in the order of the file.
+        rows: where in the file's tables they are.
         unit_um: micrometres per unit of the defects' length columns: 1 (flat) or 0.001 (nested).
         diameter_um: None = the file does not say, or the sample is no disc.
         die_pitch_um: step from die to die.
@@ -81,6 +82,7 @@ class Wafer:
 
     provenance: Provenance
     defects: Defects = field(default_factory=Defects)
+    rows: tuple[DefectRows, ...] = ()
     unit_um: float = 1.0
     diameter_um: float | None = None
     die_pitch_um: Point | None = None

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pipelines.ingestion.formats.klarf.defects import Defects
 from pipelines.ingestion.formats.klarf.document import DefectRows, Field, Listing, Part, Record
 from pipelines.ingestion.formats.klarf.facts import Stated, WaferFacts, complain_of_silence, wafer_of
-from pipelines.ingestion.formats.klarf.merging import merged
 from pipelines.ingestion.formats.klarf.model import InspectionTest, Wafer
 from pipelines.ingestion.formats.klarf.problems import Problems
 from pipelines.ingestion.formats.klarf.summaries import summary_of
@@ -66,7 +65,7 @@ class NestedMeaning:
         yield self._wafer(said, places)
 
     def _wafer(self, said: WaferFacts, places: Sequence[DefectRows]) -> Wafer:
-        return wafer_of(said, merged(self._tables, places), _UNIT_UM, self._problems)
+        return wafer_of(said, places, self._tables, _UNIT_UM, self._problems)
 
     def _inside(self, parts: Sequence[Part], said: WaferFacts, places: list[DefectRows]) -> None:
         for part in parts:

@@ -64,7 +64,7 @@ def _take(
         cells = begins[sound][:, None] + np.arange(width)
         spans = region.spans[cells]
         quoted = None if region.quoted is None else region.quoted[cells]
-    table.add(Rows(region.text, spans, quoted, lambda at: source.place(region.in_source(at))))
+    table.add(Rows(region.text, spans, quoted, source, region.first))
 
 
 def complain_of_rows(

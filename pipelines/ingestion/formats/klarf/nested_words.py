@@ -95,9 +95,7 @@ class NestedWords:
             if token is not None and token.end() < len(source.data):
                 break
             if not source.more():
-                if token is None:
+                if token is None or token.group().upper() != b"ENDOFFILE":
                     raise source.truncated(what)
                 break
-        if not source.data[source.position :].strip(b"\0"):
-            raise source.truncated("a hole of zero bytes")
         return token.group().decode("latin-1")

@@ -3,6 +3,7 @@
 stream → Source (blocks, places) → FlatReader | NestedReader → parts and tables → assemble → Klarf
 """
 
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -52,11 +53,16 @@ def read_klarf(
         RetryableError: it has no end ("truncated"); perhaps it is still being written.
     """
     if isinstance(source, str | Path):
-        with Path(source).open("rb") as stream:
-            return read_klarf(stream, mode=mode, limits=limits, name=name or str(source))
-    limits = limits or KlarfLimits()
-    problems = Problems(name or str(getattr(source, "name", "klarf")), mode, limits.warnings)
-    bytes_ = Source(source, problems, limits)
+        path = Path(source)
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            return _read(stream, Problems(name or str(path), mode), limits or KlarfLimits(), size)
+    return _read(source, Problems(name or str(getattr(source, "name", "klarf")), mode), limits or KlarfLimits(), None)
+
+
+def _read(stream: BinaryIO, problems: Problems, limits: KlarfLimits, size: int | None) -> Klarf:
+    problems.limit = limits.warnings
+    bytes_ = Source(stream, problems, limits, size)
     bytes_.fill(_HEAD)
     if bytes_.data.startswith(_BOM):
         bytes_.advance(len(_BOM))
@@ -105,7 +111,7 @@ def _check_nested_version(parts: tuple[Part, ...], problems: Problems) -> None:
 
 def _not_klarf(source: Source) -> InputError:
     head = source.data[source.position : source.position + 20]
-    if not head.strip(b"\0") or any(word.startswith(head.strip().lower()) for word in _OPENINGS):
+    if any(word.startswith(head.strip().lower()) for word in _OPENINGS):
         raise source.truncated("its first statement")
     return InputError(
         "not a KLARF file",

@@ -18,16 +18,23 @@ class Source:
         limits: bounds.
     """
 
-    def __init__(self, stream: BinaryIO, problems: Problems, limits: KlarfLimits) -> None:
+    def __init__(self, stream: BinaryIO, problems: Problems, limits: KlarfLimits, size: int | None = None) -> None:
         self._stream = stream
+        self._size = size
         self._read = 0
         self._line_begins = 0
         self._header = 0
+        self._zeros = 0
         self.data = b""
         self.position = 0
         self.line = 1
         self.problems = problems
         self.limits = limits
+
+    @property
+    def bytes_left(self) -> int | None:
+        """Bytes of the file that are not used up; None = its size is not known."""
+        return None if self._size is None else max(0, self._size - self._offset(self.position))
 
     def more(self) -> bool:
         """Read another block behind the data; false at the end of the file.
@@ -37,17 +44,35 @@ class Source:
         """
         waiting = len(self.data) - self.position
         # as much again as still waits: otherwise a long part would be searched again for every block
-        block = self._stream.read(max(self.limits.block_bytes, waiting))
+        block = self._block(max(self.limits.block_bytes, waiting))
         if not block:
             return False
-        self._read += len(block)
-        if self._read > self.limits.file_bytes:
-            raise UnsafeInputError(
-                "file is too large", where=self.problems.name, expected=f"at most {self.limits.file_bytes} bytes"
-            )
         self.data = self.data[self.position :] + block if waiting else block
         self.position = 0
         return True
+
+    def _block(self, size: int) -> bytes:
+        """The next block without zeros at its end; b"" at the end of the file.
+
+        Copies over some networks have their full length at once, and zeros where nothing was written yet: zeros at the
+        end of the file are as good as nothing.
+        """
+        while block := self._stream.read(size):
+            self._read += len(block)
+            if self._read > self.limits.file_bytes:
+                raise UnsafeInputError(
+                    "file is too large", where=self.problems.name, expected=f"at most {self.limits.file_bytes} bytes"
+                )
+            kept = block.rstrip(b"\0")
+            if kept:
+                if self._zeros > self.limits.row_bytes:
+                    raise self.too_long("a hole of zero bytes", self.limits.row_bytes)
+                kept = b"\0" * self._zeros + kept
+                self._zeros = 0
+            self._zeros += len(block) - len(block.rstrip(b"\0"))
+            if kept:
+                return kept
+        return b""
 
     def fill(self, count: int) -> None:
         """Read until at least so many bytes wait, or the file ends."""
@@ -104,4 +129,4 @@ class Source:
         )
 
     def _offset(self, at: int) -> int:
-        return self._read - len(self.data) + at
+        return self._read - self._zeros - len(self.data) + at

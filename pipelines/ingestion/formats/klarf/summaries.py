@@ -54,18 +54,22 @@ def check_counts(wafer: Wafer, problems: Problems) -> None:
     counted = {summary.test: summary.defects for summary in wafer.summary if summary.defects is not None}
     if not counted:
         return
-    tests = wafer.defects.columns.get("TEST")
-    by_test = len(counted) > 1 and tests is not None and tests.dtype.kind != "T"
-    for test, stated in counted.items() if by_test else ((None, sum(counted.values())),):
-        found = len(wafer.defects) if test is None else int(np.count_nonzero(tests == test))
-        what = "the wafer" if test is None else f"test {test}"
-        if found != stated:
+    found = {f"test {test}": (_of_test(wafer, test), stated) for test, stated in counted.items()}
+    if len(counted) == 1 or "TEST" not in wafer.defects.columns:
+        found = {}
+    found["the wafer"] = (len(wafer.defects), sum(counted.values()))
+    for what, (rows, stated) in found.items():
+        if rows != stated:
             problems.wrong(
                 "defect-count",
                 f"{what} has another number of defects than its summary says (wafer {wafer.provenance.wafer})",
                 line=wafer.line,
                 expected=f"NDEFECT {stated}",
-                got=f"{found} defects",
+                got=f"{rows} defects",
                 remedy="ask the tool for the whole file; lenient mode takes it as it is",
             )
             return
+
+
+def _of_test(wafer: Wafer, test: int) -> int:
+    return int(np.count_nonzero(wafer.defects.columns.get("TEST", np.empty(0)) == test))

@@ -65,6 +65,11 @@ class Tokens:
         """Number of tokens."""
         return len(self.start)
 
+    @property
+    def longest(self) -> int:
+        """Characters of the longest one."""
+        return int((self.end - self.start).max(initial=0))
+
     def pick(self, which: NDArray[np.int64] | slice) -> "Tokens":
         """Some of them."""
         return Tokens(self.text, self.start[which], self.end[which])

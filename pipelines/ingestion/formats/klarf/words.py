@@ -15,6 +15,7 @@ NESTED_WORD = re.compile(rf'"([^"\n]*+)"?+|([^{BLANKS};,"{{}}]++)|([;,{{}}])')
 NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+")
 """A decimal number in ASCII."""
 
+_LINE_ENDS = re.compile(r"\r++\n")
 _UNWRITABLE = re.compile(r'[\x00-\x08\n\x0e-\x1f"]')
 
 
@@ -41,6 +42,11 @@ def nested_rows(text: str) -> tuple[tuple[str, ...], ...]:
     if row:
         rows.append(tuple(row))
     return tuple(rows)
+
+
+def tidy(text: str) -> str:
+    """The text of a part as it is kept: stripped, line ends as bare line feeds, nothing that Latin-1 lacks."""
+    return _LINE_ENDS.sub("\n", text.encode("latin-1", "replace").decode("latin-1")).strip(BLANKS)
 
 
 def quote(value: str) -> str:

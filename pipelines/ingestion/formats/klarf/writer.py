@@ -1,6 +1,8 @@
 """Writing KLARF: the same dialect, the same order, deterministic bytes."""
 
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +21,11 @@ from pipelines.ingestion.formats.klarf.document import (
 )
 from pipelines.ingestion.formats.klarf.model import Klarf
 from pipelines.ingestion.formats.klarf.record_spec import layout_of
-from pipelines.ingestion.formats.klarf.words import nested_word, quote
+from pipelines.ingestion.formats.klarf.words import BLANKS, NESTED_WORD, nested_word, quote
+
+_KEYWORD = re.compile(rf'[^{BLANKS};"]*+')
+_FLAT_TEXT = re.compile(r'[^;"]*+(?:"[^"\n]*+"[^;"]*+)*+')
+_NESTED_TEXT = re.compile(r'[^"]*+(?:"[^"\n]*+"[^"]*+)*+')
 
 
 def write_klarf(klarf: Klarf, target: str | Path | BinaryIO, *, newline: str = "\n") -> None:
@@ -39,17 +45,17 @@ def write_klarf(klarf: Klarf, target: str | Path | BinaryIO, *, newline: str = "
         _pour(pieces, target, newline)
         return
     path = Path(target)
-    if path.exists():
-        raise ConfigurationError(
-            "will not write over a file", where=str(path), remedy="choose another name or remove the file first"
-        )
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as stream:
             _pour(pieces, stream, newline)
             stream.flush()
             os.fsync(stream.fileno())
-        os.link(part, path)  # unlike a rename, this fails if somebody took the name meanwhile
+        os.link(part, path)  # unlike a rename, this fails where there is a file already
+    except FileExistsError as error:
+        raise ConfigurationError(
+            "will not write over a file", where=str(path), remedy="choose another name or remove the file first"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -66,7 +72,7 @@ def _flat(klarf: Klarf) -> Iterator[str]:
         if isinstance(part, Statement):
             if part.is_a("DefectRecordSpec"):
                 layout = layout_of(part)
-            yield f"{part.keyword} {part.text};\n" if part.text else f"{part.keyword};\n"
+            yield _statement(part)
         elif isinstance(part, DefectRows):
             table = klarf.tables[part.table]
             if layout != table.layout:
@@ -79,6 +85,33 @@ def _flat(klarf: Klarf) -> Iterator[str]:
         else:
             raise InputError("not a statement of the flat dialect", where=part.name, remedy="write it as version 1.8")
     yield "EndOfFile;\n"
+
+
+def _statement(part: Statement) -> str:
+    reserved = part.keyword.upper() in {"DEFECTLIST", "ENDOFFILE"}
+    if reserved or not _KEYWORD.fullmatch(part.keyword) or not _FLAT_TEXT.fullmatch(part.text):
+        raise InputError(
+            "statement cannot be written",
+            where=f"{part.keyword[:40]!r}",
+            expected="a keyword, and a text with closed quotes and no semicolon outside of them",
+            got=repr(part.text[:40]),
+        )
+    return f"{part.keyword} {part.text};\n" if part.text else f"{part.keyword};\n"
+
+
+def _braced(text: str, where: str) -> str:
+    """The text, if it can stand between braces."""
+    depth = 0
+    if _NESTED_TEXT.fullmatch(text):
+        for _, _, mark in NESTED_WORD.findall(text):
+            depth += (mark == "{") - (mark == "}")
+            if depth < 0:
+                break
+        if not depth:
+            return text
+    raise InputError(
+        "text cannot be written", where=where, expected="closed quotes and braces that match", got=repr(text[:40])
+    )
 
 
 def _defect_list(table: Defects, rows: DefectRows) -> Iterator[str]:
@@ -108,9 +141,9 @@ def _part(klarf: Klarf, part: Part, indent: str) -> Iterator[str]:
     if isinstance(part, Record):
         yield from _record(klarf, part, indent)
     elif isinstance(part, Field):
-        yield f"{indent}Field {nested_word(part.name)} {len(part.values)} {{{part.text}}}\n"
+        yield f"{indent}Field {nested_word(part.name)} {len(part.values)} {{{_braced(part.text, part.name)}}}\n"
     elif isinstance(part, Listing):
-        body = f"{part.text}\n" if part.text else ""
+        body = f"{_braced(part.text, part.name)}\n" if part.text else ""
         yield f"{_list_head(part.name, part, len(part.rows), indent)}{body}{indent}  }}\n{indent}}}\n"
     elif isinstance(part, DefectRows):
         table = klarf.tables[part.table]
