@@ -81,7 +81,7 @@ def unzip(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
                         if total > limit:
                             raise _bomb(limit)
                         yield _chunk(chunk)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
                 raise InputError(
                     "broken zip member",
                     expected="a sound member",
@@ -131,9 +131,9 @@ def check_member(member: zipfile.ZipInfo) -> None:
 def _members(stream: IO[bytes], limit: int, members: int) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     with open_zip(stream, members) as archive:
         # macOS adds a second, empty-looking member for each file; it says nothing about wafers.
-        wanted = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
-        for member in wanted:
+        for member in archive.infolist():
             check_member(member)
+        wanted = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
         if sum(member.file_size for member in wanted) > limit:
             raise _bomb(limit)
         for member in wanted:

@@ -14,6 +14,7 @@ from pipelines.decoding.wire import Reply
 
 _CHUNK = 8 << 20
 _MAX_TEXTS = 1_000_000
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
 def npz(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
@@ -57,7 +58,7 @@ def npz(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
                     else:
                         yield Reply(described)
                         yield from _rows(content, shape, in_columns, dtype)
-            except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+            except _BROKEN as error:
                 raise InputError("broken array", got=f"{name[:100]}: {error}", code="broken-array") from error
 
 

@@ -215,7 +215,7 @@ def _tiff(stream: BinaryIO, size: int, limits: Limits) -> Iterator[ImageHeader]:
 
 def _tiff_page(stream: BinaryIO, layout: _TiffLayout, place: int) -> tuple[dict[int, tuple[int, ...]], int]:
     """Tags with few whole numbers, and the place of the next page."""
-    stream.seek(place)
+    _go_to(stream, place)
     (count,) = layout.count.unpack(_take(stream, layout.count.size))
     if count > _MAX_TAGS:
         raise _BrokenError(f"{count} tags")
@@ -229,10 +229,16 @@ def _tiff_page(stream: BinaryIO, layout: _TiffLayout, place: int) -> tuple[dict[
             continue
         value = field[: length * width]
         if len(value) < length * width:
-            stream.seek(layout.place.unpack(field)[0])
+            _go_to(stream, layout.place.unpack(field)[0])
             value = _take(stream, length * width)
         tags[tag] = struct.unpack(f"{layout.order}{length}{code}", value)
     return tags, following
+
+
+def _go_to(stream: BinaryIO, place: int) -> None:
+    if place >= 1 << 62:
+        raise _BrokenError(f"a place {place} bytes into the file")
+    stream.seek(place)
 
 
 def _tiff_header(page: int, tags: dict[int, tuple[int, ...]], size: int) -> ImageHeader:

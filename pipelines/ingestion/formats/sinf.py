@@ -50,7 +50,11 @@ def read_sinf(text: str, where: str, limits: Limits) -> FoundWafer:
         except ValueError as error:
             missing = RetryableError if number == tall - 1 and not text.endswith(("\n", "\r")) else InputError
             raise missing(
-                "row of dies does not fit COLCT", where=f"{where}:{line}", expected=f"{wide} codes", got=str(error)
+                "row of dies does not fit COLCT",
+                where=f"{where}:{line}",
+                expected=f"{wide} codes",
+                got=str(error),
+                code="truncated" if missing is RetryableError else "row-width",
             ) from error
     warnings = []
     good = [code for code in re.split(r"[\s,;]+", header.get("BCEQU", "")) if code]
