@@ -87,17 +87,18 @@ class Database:
         )
 
 
+_SQLITE_NOW = select(func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=UtcDateTime()))
+"""SQLite gives milliseconds; SQLAlchemy reads the digits behind the point as microseconds."""
+_POSTGRES_NOW = select(func.clock_timestamp(type_=UtcDateTime()))
+
+
 def now(session: Session) -> datetime:
     """The database's clock, UTC: the one clock that all workers of one database share.
 
     PostgreSQL's `now()` stands still within a transaction, `clock_timestamp()` does not.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        # SQLite gives milliseconds; SQLAlchemy reads the digits after the point as microseconds.
-        moment = func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=UtcDateTime())
-    else:
-        moment = func.clock_timestamp(type_=UtcDateTime())
-    return session.execute(select(moment)).scalar_one()
+    statement = _SQLITE_NOW if session.get_bind().dialect.name == "sqlite" else _POSTGRES_NOW
+    return session.execute(statement).scalar_one()
 
 
 def is_alive(database: Database) -> bool:

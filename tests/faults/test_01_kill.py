@@ -43,6 +43,4 @@ def test_killed_anywhere_and_started_again_nothing_is_lost_or_doubled(plant: Pla
     for every in PARTS:
         assert run_part(plant, every) == 0
     assert set(killed) >= MUST_PASS[part]
-    check_invariant(
-        plant, texts, kills_after_sending=len(killed) - killed.index("after sending") if part == "relay" else 0
-    )
+    check_invariant(plant, texts, most_repeats=len(killed) - killed.index("after sending") if part == "relay" else 0)

@@ -1,0 +1,116 @@
+"""Planted faults: ways to write this program that look right. A fault test counts only if it catches one of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from sqlalchemy import ColumnElement, update
+
+from models.domain.inspection import Inspection
+from services.alerting import relay
+from services.alerting.occurrences import raise_alerts
+from services.alerting.rules import evaluate
+from services.inspection import recording
+from services.inspection.recording import Recorded, Recorder
+from services.intake import watching
+from services.intake.spool import Spooled
+from services.intake.watching import Watcher
+from services.jobs import Lease, LeasePolicy, lease, settling
+from services.records.session import WriteSession, now
+from services.records.tables import JobRow, JobState
+
+
+@contextmanager
+def source_removed_first() -> Iterator[None]:
+    """The source goes when its bytes are in the spool, before the row is committed."""
+    real = Watcher._register
+
+    def register(self: Watcher, path: Path, spooled: Spooled, sighting: Any) -> None:
+        self._settle(path)
+        real(self, path, spooled, sighting)
+
+    with mock.patch.object(watching.Watcher, "_register", register):
+        yield
+
+
+@contextmanager
+def alert_outside_transaction() -> Iterator[None]:
+    """The inspection is committed, then its alerts are."""
+
+    def finish(self: Recorder, held: Lease, found: Sequence[Inspection]) -> Recorded:
+        with self.database.write() as session:
+            settling.complete(session, held)
+            for one in found:
+                recording.add_inspection(
+                    session, one, sha256=held.sha256, job_id=held.job_id, fence=held.fence, at=now(session)
+                )
+        with self.database.write() as session:
+            for one in found:
+                raise_alerts(session, evaluate(one), subject=one.capture.id, at=now(session), channels=self.channels)
+        return Recorded(tuple(found), ())
+
+    with mock.patch.object(recording.Recorder, "finish", finish):
+        yield
+
+
+@contextmanager
+def no_fence() -> Iterator[None]:
+    """Whoever finishes a job writes it down, whoever holds it by now; results are told apart by the try."""
+
+    def settle_any(session: WriteSession, held: Lease, **values: Any) -> None:
+        session.execute(update(JobRow).where(JobRow.id == held.job_id).values(**values))
+
+    with mock.patch.object(lease, "_update", settle_any):
+        yield
+
+
+@contextmanager
+def no_backward_clock_guard() -> Iterator[None]:
+    """A lease or a pause ends when its time comes, however far off that is."""
+
+    def silent(moment: datetime, _: LeasePolicy) -> ColumnElement[bool]:
+        return (JobRow.state == JobState.RUNNING) & (JobRow.lease_until < moment)
+
+    def due(moment: datetime, _: LeasePolicy) -> ColumnElement[bool]:
+        return (JobRow.state == JobState.QUEUED) & (JobRow.not_before <= moment)
+
+    with mock.patch.object(lease, "silent", silent), mock.patch.object(lease, "_due", due):
+        yield
+
+
+@contextmanager
+def marked_before_sent() -> Iterator[None]:
+    """A message is marked as sent, then sent: at most once instead of at least once."""
+
+    def relay_one(database: Any, channel: Any, policy: LeasePolicy) -> bool:
+        with database.write() as session:
+            claimed = relay._claim(session, channel.name, policy)
+            if claimed is not None:
+                relay._mark(session, claimed, sent_at=now(session), error=None)
+        if claimed is not None:
+            channel.send(claimed.message)
+        return claimed is not None
+
+    with mock.patch.object(relay, "_relay_one", relay_one):
+        yield
+
+
+@contextmanager
+def taken_at_first_sight() -> Iterator[None]:
+    """A file is taken when it is seen, complete or not."""
+
+    def is_time(self: Watcher, path: Path, sighting: Any) -> bool:
+        return True
+
+    def ripe(self: Watcher) -> list[Path]:
+        self._sightings = {
+            path: watching._Sighting(signature, 0.0)
+            for path, signature in watching.files_below(self._folder, self._policy.names, lambda *_: None)
+        }
+        return list(self._sightings)
+
+    with mock.patch.object(Watcher, "_is_time", is_time), mock.patch.object(Watcher, "_ripe", ripe):
+        yield
