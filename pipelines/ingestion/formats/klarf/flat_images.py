@@ -4,7 +4,6 @@ Two dialects are in use. Counted: `n` and then n times `page kind`. Pairs: n tim
 IMAGECOUNT. A list is one or the other; the first region that holds a whole row decides.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.ingestion.formats.klarf.decimals import parse_numbers
 from pipelines.ingestion.formats.klarf.defects import Images
+from pipelines.ingestion.formats.klarf.image_walk import RowShape, Walked, walk
 from pipelines.ingestion.formats.klarf.regions import Region
 from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.table import Rows, TableBuilder
@@ -19,21 +19,8 @@ from pipelines.ingestion.formats.klarf.text import Tokens
 
 Dialect = Literal["counted", "pairs"]
 
-_DIGITS = 7
-"""Counts with more digits are no counts of images."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Walked:
-    """Where rows begin (token), how many images each has; `used` tokens; `stuck` = where a row made no sense."""
-
-    begins: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    used: int
-    stuck: int | None
-
-
-class ImageWalk:
+class ImageLists:
     """Reads the rows of one list."""
 
     def __init__(self, source: Source, table: TableBuilder, file: str) -> None:
@@ -51,62 +38,38 @@ class ImageWalk:
         Raises:
             InputError: in strict mode, neither dialect fits.
         """
-        token = 0
-        while True:
-            walked = self._walk_either(region, token)
-            self._add(region, walked)
-            if walked.stuck is None:
-                return walked.used
-            self._complain(region, walked.stuck)
-            token = self._next_line(region, walked.stuck)
-            if token == len(region.spans):
-                return token
+        if self._dialect is None:
+            self._decide(region)
+        walked = walk(region, self._shape(self._dialect or "counted"), resume=True)
+        self._complain(region, walked.stuck)
+        self._add(region, walked)
+        return walked.used
 
-    def _walk_either(self, region: Region, token: int) -> _Walked:
-        if self._dialect is not None:
-            return self._walk(region, token, self._dialect)
-        counted = self._walk(region, token, "counted")
-        fits = counted.stuck is None and (not region.last or counted.used == len(region.spans))
-        if not fits and self._pairs_possible:
-            pairs = self._walk(region, token, "pairs")
-            if pairs.stuck is None and (not region.last or pairs.used == len(region.spans)):
-                self._dialect = "pairs"
-                return pairs
-        if len(counted.begins):
-            self._dialect = "counted"
-        return counted
+    def _decide(self, region: Region) -> None:
+        dialects: tuple[Dialect, ...] = ("counted", "pairs")
+        for dialect in dialects:
+            if dialect == "pairs" and not self._pairs_possible:
+                continue
+            walked = walk(region, self._shape(dialect), resume=False)
+            whole = not region.last or walked.used == len(region.spans)
+            if not walked.stuck and whole:
+                if len(walked.begins):
+                    self._dialect = dialect
+                return
 
     @property
     def _pairs_possible(self) -> bool:
         return self._count_at is not None and self._count_at < self._before
 
-    def _walk(self, region: Region, token: int, dialect: Dialect) -> _Walked:
-        counted = dialect == "counted"
-        key = self._before if counted else self._count_at
-        assert key is not None
+    def _shape(self, dialect: Dialect) -> RowShape:
+        if dialect == "pairs":
+            assert self._count_at is not None
+            return RowShape(self._count_at, None, self._table.width)
         # where the count stands behind the list, its place depends on the list, and it is not compared
-        check = self._count_at if counted and self._pairs_possible else None
-        fixed = self._table.width + counted
-        walked = self._without_images(region, token, key, check, fixed)
-        if walked is None:
-            walked = _step_by_step(region, token, key, check, fixed)
-        return _in_step(region, walked)
+        check = self._count_at if self._pairs_possible else None
+        return RowShape(self._before, check, self._table.width + 1)
 
-    @staticmethod
-    def _without_images(region: Region, token: int, key: int, check: int | None, fixed: int) -> _Walked | None:
-        """The same as `_step_by_step` for a region of whole rows without a single image, which is the usual one."""
-        count, rest = divmod(len(region.spans) - token, fixed)
-        if rest or not count:
-            return None
-        spans = region.spans[token:].reshape(count, fixed, 2)
-        for place in (key,) if check is None else (key, check):
-            start, end = spans[:, place, 0], spans[:, place, 1]
-            if np.any(end - start != 1) or np.any(region.text.characters[start] != ord("0")):
-                return None
-        begins = token + fixed * np.arange(count)
-        return _Walked(begins, np.zeros(count, np.int64), len(region.spans), None)
-
-    def _add(self, region: Region, walked: _Walked) -> None:
+    def _add(self, region: Region, walked: Walked) -> None:
         begin, count = walked.begins, walked.counts
         if not len(begin):
             return
@@ -116,7 +79,9 @@ class ImageWalk:
         cells = np.concatenate([before, behind], axis=1)
         quoted = None if region.quoted is None else region.quoted[cells]
         first_row = self._table.rows
-        self._table.add(Rows(region.text, region.spans[cells], quoted, self._source, region.first))
+        self._table.add(
+            Rows(region.text, region.spans[cells], quoted, self._source.locator(region.first), self._source.bytes_left)
+        )
         total = int(count.sum())
         if not total:
             return
@@ -148,66 +113,17 @@ class ImageWalk:
             )
         return np.where(sound, values, -1).astype(np.int32)
 
-    def _complain(self, region: Region, token: int) -> None:
-        line, column = self._source.place(region.in_source(int(region.spans[token, 0])))
-        self._source.problems.wrong(
-            "bad-image-list",
-            f"the images of a defect near row {self._table.rows + 1} do not fit its IMAGECOUNT",
-            line=line,
-            column=column,
-            expected="IMAGECOUNT n and then `n page kind …`, or `page kind …` n times",
-            remedy="lenient mode leaves such rows out and says which",
-        )
-
-    def _next_line(self, region: Region, token: int) -> int:
-        """First token on a line after that of `token`."""
-        newline = np.flatnonzero(region.text.characters[region.spans[token, 0] :] == ord("\n"))
-        if not len(newline):
-            return len(region.spans)
-        return int(np.searchsorted(region.spans[:, 0], region.spans[token, 0] + newline[0]))
-
-
-def _step_by_step(region: Region, token: int, key: int, check: int | None, fixed: int) -> _Walked:
-    starts, ends = region.spans[:, 0].tolist(), region.spans[:, 1].tolist()
-    data = region.text.characters.tobytes()
-    begins: list[int] = []
-    counts: list[int] = []
-    stuck = None
-    while token + key < len(starts):
-        cell = data[starts[token + key] : ends[token + key]]
-        if not cell.isdigit() or len(cell) > _DIGITS:
-            stuck = token
-            break
-        if check is not None and data[starts[token + check] : ends[token + check]].lstrip(b"0") != cell.lstrip(b"0"):
-            stuck = token
-            break
-        width = fixed + 2 * int(cell)
-        if token + width > len(starts):
-            break
-        begins.append(token)
-        counts.append(int(cell))
-        token += width
-    return _Walked(np.array(begins, np.int64), np.array(counts, np.int64), token, stuck)
-
-
-def _in_step(region: Region, walked: _Walked) -> _Walked:
-    """Take back a row that ends within a line, if elsewhere a line ends within a row: one of them is cut wrongly."""
-    if not len(walked.begins):
-        return walked
-    first = int(walked.begins[0])
-    rows = walked.begins if walked.stuck is None else np.append(walked.begins, walked.stuck)
-    newlines = np.flatnonzero(region.text.characters == ord("\n"))
-    line = np.searchsorted(newlines, region.spans[first : walked.used + 1, 0])
-    opens_line = np.diff(line, prepend=-1) > 0
-    opens_row = np.zeros(len(line), np.bool_)
-    opens_row[rows - first] = True
-    inside = np.flatnonzero(opens_row & ~opens_line)
-    if walked.stuck is None:
-        opens_row[walked.used - first :] = True  # a row that is not whole yet
-        if not np.any(opens_line & ~opens_row):
-            return walked
-    if not len(inside):
-        return walked
-    row = int(np.searchsorted(walked.begins, inside[0] + first)) - 1
-    token = int(walked.begins[row])
-    return _Walked(walked.begins[:row], walked.counts[:row], token, token)
+    def _complain(self, region: Region, stuck: list[int]) -> None:
+        problems = self._source.problems
+        room = problems.room
+        for token in stuck[:room]:
+            line, column = self._source.place(region.in_source(int(region.spans[token, 0])))
+            problems.wrong(
+                "bad-image-list",
+                "the images of a defect do not fit its IMAGECOUNT",
+                line=line,
+                column=column,
+                expected="IMAGECOUNT n and then `n page kind …`, or `page kind …` n times",
+                remedy="lenient mode leaves such rows out and says which",
+            )
+        problems.unkept += max(0, len(stuck) - room)

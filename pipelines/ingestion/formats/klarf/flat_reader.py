@@ -10,6 +10,7 @@ from pipelines.ingestion.formats.klarf.document import ColumnType, DefectRows, P
 from pipelines.ingestion.formats.klarf.ending import read_end
 from pipelines.ingestion.formats.klarf.flat_rows import read_flat_rows
 from pipelines.ingestion.formats.klarf.record_spec import layout_of
+from pipelines.ingestion.formats.klarf.single_row import take_single_row
 from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.table import Budget, TableBuilder
 from pipelines.ingestion.formats.klarf.words import BLANKS
@@ -133,7 +134,8 @@ class FlatReader:
         if self._table is None:
             self._table = TableBuilder(self._layout, source.problems, budget)
         before = self._table.rows
-        read_flat_rows(source, self._table, self._image_file)
+        if not take_single_row(source, self._table, self._image_file):
+            read_flat_rows(source, self._table, self._image_file)
         self.parts.append(DefectRows(len(self.tables), before, self._table.rows, line))
 
     def _close_table(self) -> None:

@@ -7,7 +7,7 @@ all rows between them; tools that write one row a line show where.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.ingestion.formats.klarf.flat_images import ImageWalk
+from pipelines.ingestion.formats.klarf.flat_images import ImageLists
 from pipelines.ingestion.formats.klarf.regions import Region, next_region
 from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.table import Rows, TableBuilder
@@ -28,7 +28,7 @@ def read_flat_rows(source: Source, table: TableBuilder, image_file: str) -> None
         RetryableError: the file ends inside the list.
         UnsafeInputError: a limit is broken.
     """
-    walk = None if table.image_at is None else ImageWalk(source, table, image_file)
+    walk = None if table.image_at is None else ImageLists(source, table, image_file)
     at_least = source.limits.block_bytes
     while True:
         region = next_region(source, at_least)
@@ -56,7 +56,7 @@ def _fixed_rows(source: Source, table: TableBuilder, region: Region) -> int:
     if wrong is not None:
         return _salvage(source, table, region, wrong)
     quoted = None if region.quoted is None else region.quoted[: count * width].reshape(count, width)
-    table.add(Rows(region.text, spans, quoted, source, region.first))
+    table.add(Rows(region.text, spans, quoted, source.locator(region.first), source.bytes_left))
     return count * width
 
 
@@ -104,7 +104,7 @@ def _salvage(source: Source, table: TableBuilder, region: Region, wrong: NDArray
     source.problems.unkept += max(0, len(lines) - room)
     good = np.flatnonzero(~wrong).reshape(-1, width)
     quoted = None if region.quoted is None else region.quoted[good]
-    table.add(Rows(region.text, region.spans[good], quoted, source, region.first))
+    table.add(Rows(region.text, region.spans[good], quoted, source.locator(region.first), source.bytes_left))
     return len(region.spans)
 
 

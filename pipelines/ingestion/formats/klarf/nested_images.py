@@ -61,7 +61,7 @@ class ImageCells:
         first_row = self._table.rows
         quoted = None if region.quoted is None else region.quoted[cells]
         spans = region.spans[cells].reshape(-1, plain, 2)
-        self._table.add(Rows(region.text, spans, quoted, self._source, region.first))
+        self._table.add(Rows(region.text, spans, quoted, self._source.locator(region.first), self._source.bytes_left))
         ordinal = np.cumsum(sound) - 1 + first_row
         self._table.add_images(
             _columnar([(int(ordinal[row]), image) for row in found if sound[row] for image in found[row]])

@@ -64,7 +64,7 @@ def _take(
         cells = begins[sound][:, None] + np.arange(width)
         spans = region.spans[cells]
         quoted = None if region.quoted is None else region.quoted[cells]
-    table.add(Rows(region.text, spans, quoted, source, region.first))
+    table.add(Rows(region.text, spans, quoted, source.locator(region.first), source.bytes_left))
 
 
 def complain_of_rows(

@@ -89,6 +89,7 @@ def _quoted_region(source: Source, stop: int) -> Region:
     spans: list[tuple[int, int]] = []
     quoted: list[bool] = []
     last = False
+    line, counted = source.line, 0
     for match in _WORD.finditer(data):
         start, end = match.span()
         mark = data[start]
@@ -101,7 +102,8 @@ def _quoted_region(source: Source, stop: int) -> Region:
             continue
         begins, ends = match.span(1)
         if not match.group(2):
-            line = source.place(source.position + start)[0]
+            line += data.count(b"\n", counted, start)
+            counted = start
             source.problems.warn("unclosed-quote", f"a quote is not closed before the end of line {line}", line)
             content = data[begins:ends].rstrip()
             ends = begins + len(content)

@@ -1,10 +1,12 @@
 """The bytes of a file, block by block, and where in the file they stand."""
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 from models.domain.errors import RetryableError, UnsafeInputError
 from pipelines.ingestion.formats.klarf.limits import KlarfLimits
 from pipelines.ingestion.formats.klarf.problems import Problems
+from pipelines.ingestion.formats.klarf.text import PADDING
 
 
 class Source:
@@ -93,6 +95,10 @@ class Source:
         newlines = self.data.count(b"\n", self.position, at)
         begins = self._offset(self.data.rfind(b"\n", self.position, at) + 1) if newlines else self._line_begins
         return self.line + newlines, self._offset(at) - begins + 1
+
+    def locator(self, first: int) -> Callable[[int], tuple[int, int]]:
+        """What tells line and column of a character of a text that begins at this place of the data."""
+        return lambda character: self.place(first + character - PADDING)
 
     def take_header(self, count: int) -> None:
         """Count bytes that are kept as text.

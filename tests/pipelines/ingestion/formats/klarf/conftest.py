@@ -58,7 +58,8 @@ NESTED = """Record FileRecord "1.8"
       Field SlotNumber 1 {3}
       List DefectList
       {
-        Columns 7 { int32 DEFECTID, int32 XREL, int32 YREL, int32 XINDEX, int32 YINDEX, int32 TEST, ImageList IMAGEINFO }
+        Columns 7 { int32 DEFECTID, int32 XREL, int32 YREL, int32 XINDEX, int32 YINDEX,
+          int32 TEST, ImageList IMAGEINFO }
         Data 3
         {
           1 100500 200250 0 0 1 N ;

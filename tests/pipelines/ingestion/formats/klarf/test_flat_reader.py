@@ -10,7 +10,9 @@ from models.domain.errors import InputError, RetryableError
 
 def test_what_the_file_says(read, flat) -> None:
     klarf = read(flat)
-    assert klarf.version == "1.2" and not klarf.nested and not klarf.warnings
+    assert klarf.version == "1.2"
+    assert not klarf.nested
+    assert not klarf.warnings
     (wafer,) = klarf.wafers
     said = wafer.provenance
     assert (said.lot, said.wafer, said.slot) == ("LOT1", "W1", 3)
@@ -27,8 +29,10 @@ def test_what_the_file_says(read, flat) -> None:
 
 def test_columns_have_one_dtype_for_what_they_hold(read, flat) -> None:
     columns = read(flat).wafers[0].defects.columns
-    assert columns["DEFECTID"].dtype == np.int32 and columns["DEFECTID"].tolist() == [1, 2, 3]
-    assert columns["XREL"].dtype == np.float64 and columns["XREL"].tolist() == [100.5, -3.0, 1250.0]
+    assert columns["DEFECTID"].dtype == np.int32
+    assert columns["DEFECTID"].tolist() == [1, 2, 3]
+    assert columns["XREL"].dtype == np.float64
+    assert columns["XREL"].tolist() == [100.5, -3.0, 1250.0]
     assert columns["YREL"].tolist() == [200.25, 20000.0, 7.0]
     assert columns["CLASSNUMBER"].tolist() == [7, -1, 1001]
     np.testing.assert_array_equal(columns["DSIZE"], [1.5, np.nan, 2.0])

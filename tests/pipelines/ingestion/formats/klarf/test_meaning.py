@@ -123,7 +123,8 @@ def test_defects_without_a_wafer(read) -> None:
     with pytest.raises(InputError, match="defects without a wafer"):
         read(text)
     (wafer,) = read(text, mode="lenient").wafers
-    assert len(wafer.defects) == 1 and wafer.provenance.wafer is None
+    assert len(wafer.defects) == 1
+    assert wafer.provenance.wafer is None
 
 
 def test_counts_of_the_summary(read) -> None:
@@ -222,4 +223,5 @@ def test_directions_of_the_mark(read, words: str, mark: str) -> None:
 def test_flags_of_coordinates(read) -> None:
     text = HEAD + "CoordinatesMirrored yes;\nCoordinatesCentered NO;\n" + WAFER.format(origin=0, name="W", slot=1)
     (wafer,) = wafers_of(read, text)
-    assert wafer.mirrored and not wafer.centred
+    assert wafer.mirrored
+    assert not wafer.centred

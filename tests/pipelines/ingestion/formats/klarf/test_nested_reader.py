@@ -11,7 +11,9 @@ from models.domain.errors import InputError, RetryableError
 
 def test_what_the_file_says(read, nested) -> None:
     klarf = read(nested)
-    assert klarf.version == "1.8" and klarf.nested and not klarf.warnings
+    assert klarf.version == "1.8"
+    assert klarf.nested
+    assert not klarf.warnings
     (wafer,) = klarf.wafers
     said = wafer.provenance
     assert (said.lot, said.wafer, said.slot) == ("LOT1", "W1", 3)
@@ -123,7 +125,8 @@ def test_declared_counts(read, nested, good: str, bad: str, what: str) -> None:
     text = nested.replace(good, bad)
     with pytest.raises(InputError, match=what) as failure:
         read(text)
-    assert failure.value.complaint.expected and failure.value.complaint.got
+    assert failure.value.complaint.expected
+    assert failure.value.complaint.got
     lenient = read(text, mode="lenient")
     assert lenient.tables == read(nested).tables
     assert len(lenient.warnings) == 1
@@ -138,7 +141,7 @@ def test_rows_of_another_width(read, nested, bad: str) -> None:
     if "}" not in bad:
         lenient = read(text, mode="lenient")
         assert set(lenient.tables[0].columns["DEFECTID"].tolist()) <= {1, 3}
-        assert any(warning.code == "row-width" and warning.line == 17 for warning in lenient.warnings)
+        assert any(warning.code == "row-width" and warning.line == 18 for warning in lenient.warnings)
 
 
 @pytest.mark.parametrize("cell", ['Images 1 {"a" "b" 1}', "Images {", 'Images 1 {"a" "b" x "c"}', "7", "M", "1 2"])
@@ -203,7 +206,7 @@ def test_unknown_version(read, nested) -> None:
 
 
 def test_a_number_that_is_none(read, nested) -> None:
-    with pytest.raises(InputError, match=r"YREL of defect row 1 is no number: lot\.001:16:20; .*got '20O250'"):
+    with pytest.raises(InputError, match=r"YREL of defect row 1 is no number: lot\.001:17:20; .*got '20O250'"):
         read(nested.replace("200250", "20O250"))
 
 
