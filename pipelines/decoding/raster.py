@@ -24,6 +24,7 @@ from pipelines.decoding.wire import Reply
 _PIECE_BYTES = 8 << 20
 _CACHE_BYTES = 64 << 20
 _KEEP_OPEN = 4
+_THREADS = "2"
 
 _environment = rasterio.Env(
     GDAL_CACHEMAX=_CACHE_BYTES,
@@ -127,7 +128,10 @@ def _open(file: int, arguments: Mapping[str, Any]) -> _Image:
     if page > 1:
         place = f"GTIFF_DIR:{page}:{place}"
     try:
-        data = rasterio.open(place, driver=str(arguments["driver"]), sharing=False)
+        driver = str(arguments["driver"])
+        # Tiles and strips of one piece are decoded by two threads; PNG and JPEG have nothing to share out.
+        threads = {"NUM_THREADS": _THREADS} if driver == "GTiff" else {}
+        data = rasterio.open(place, driver=driver, sharing=False, **threads)
         image = _understand(data)
     except (RasterioError, OSError, ValueError) as error:
         raise _broken(error) from error
@@ -159,17 +163,14 @@ def _pieces(image: _Image, top: int, left: int, bottom: int, right: int) -> Iter
     tall, wide = data.block_shapes[0]
     # How many bytes a pixel has when read, all its bands counted.
     pixel = sum(np.dtype(data.dtypes[band - 1]).itemsize for band in image.colours)
-    if wide >= data.width:
-        rows = max(tall, _PIECE_BYTES // (pixel * data.width) // tall * tall)
-        columns = data.width
-    else:
-        rows = tall
-        columns = max(wide, _PIECE_BYTES // (pixel * tall) // wide * wide)
-    for row in range(top // rows * rows, bottom, rows):
-        for column in range(left // columns * columns, right, columns):
-            first_row, first_column = max(row, top), max(column, left)
-            width, height = min(column + columns, right) - first_column, min(row + rows, bottom) - first_row
-            yield Rectangle(first_column, first_row, width, height)
+    first_row, first_column = top // tall * tall, left // wide * wide
+    columns = min(max(wide, _PIECE_BYTES // (pixel * tall) // wide * wide), right - first_column)
+    rows = max(tall, _PIECE_BYTES // (pixel * columns) // tall * tall)
+    for row in range(first_row, bottom, rows):
+        for column in range(first_column, right, columns):
+            begin_row, begin_column = max(row, top), max(column, left)
+            width, height = min(column + columns, right) - begin_column, min(row + rows, bottom) - begin_row
+            yield Rectangle(begin_column, begin_row, width, height)
 
 
 def _decode(

@@ -49,6 +49,7 @@ class Decoder:
         """Start the child; it takes about 0.2 s until it answers, and this does not wait for it."""
         self.memory_bytes = limits.decoder_memory_bytes
         self.requests = 0
+        self._waiting = False
         self._pid = os.getpid()
         self._channel, theirs = socket.socketpair()
         with theirs:
@@ -75,17 +76,17 @@ class Decoder:
     def usable(self) -> bool:
         """True if it can be asked again from this process."""
         alive = self._pid == os.getpid() and self._process.poll() is None
-        return alive and self.requests < _REQUESTS_PER_CHILD
+        return alive and not self._waiting and self.requests < _REQUESTS_PER_CHILD
 
     def ask(
         self, task: str, file: Path, arguments: Mapping[str, Any], *, where: str, seconds: float
     ) -> Iterator[Reply]:
-        """Send a request and give the replies as they come.
+        """Send a request at once, and give its replies as they come; one request at a time.
 
         The child is killed if it does not answer in time, if it talks nonsense, and if the caller stops early.
 
         Args:
-            task: one of the tasks of `child`.
+            task: one of the tasks of `pipelines.decoding.child`.
             file: what to decode.
             arguments: of the task, plain JSON values.
             where: name of the file for messages.
@@ -95,27 +96,35 @@ class Decoder:
             InputError: the file cannot be decoded; code `decoder-crashed` if that broke the child.
             UnsafeInputError: it asks for more than the limits allow.
         """
-        finished = False
         self.requests += 1
         try:
             stream = file.open("rb")
         except OSError as error:
             raise InputError("file is gone", where=where, got=str(error), code="no-such-file") from error
-        try:
-            self._channel.settimeout(seconds)
-            with stream:
+        self._waiting = True
+        with stream:
+            try:
+                self._channel.settimeout(seconds)
                 socket.send_fds(self._channel, [b"F"], [stream.fileno()])
-            send(self._channel, {"task": task, "arguments": dict(arguments), "seconds": seconds})
+                send(self._channel, {"task": task, "arguments": dict(arguments), "seconds": seconds})
+            except OSError as error:
+                crash = self._crash(where)
+                self.close()
+                raise crash from error
+        return self._replies(where, seconds)
+
+    def _replies(self, where: str, seconds: float) -> Iterator[Reply]:
+        try:
             while True:
                 frame = receive(self._channel)
                 if frame is None:
                     raise self._crash(where)
                 header, arrays = frame
+                if "error" in header or header.get("last"):
+                    self._waiting = False
                 if "error" in header:
-                    finished = True
                     raise_error(header["error"], where)
                 if header.get("last"):
-                    finished = True
                     return
                 yield Reply(header.get("meta", {}), arrays)
         except TimeoutError as error:
@@ -129,7 +138,7 @@ class Decoder:
         except (ConnectionError, BrokenPipeError, ValueError, KeyError, TypeError) as error:
             raise self._crash(where) from error
         finally:
-            if not finished:
+            if self._waiting:
                 self.close()
 
     def _crash(self, where: str) -> InputError:

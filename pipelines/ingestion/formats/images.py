@@ -1,8 +1,7 @@
 """Images: PNG, JPEG, TIFF, BigTIFF, GeoTIFF, read by window with bounded memory, decoded in a child process."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +9,12 @@ from numpy.typing import NDArray
 from models.domain.capture import Capture, CaptureKind, Georeference, capture_id
 from models.domain.errors import InputError
 from models.domain.patch import Patch
-from models.domain.tiling import Level, Window
+from models.domain.tiling import Window
+from pipelines.decoding.wire import Reply
 from pipelines.ingestion.captures import ReadWarning
+from pipelines.ingestion.formats.image_blocks import Area, Block, Step, scale_of, steps
 from pipelines.ingestion.formats.image_headers import ImageHeader, read_headers
-from pipelines.ingestion.isolation import decode
+from pipelines.ingestion.isolation import Decoder, decode, decoder
 from pipelines.ingestion.limits import MIB, Limits
 from pipelines.ingestion.sniffing import Format
 from pipelines.ingestion.sources import SourceFile
@@ -22,7 +23,6 @@ _DRIVERS = {Format.PNG: "PNG", Format.JPEG: "JPEG", Format.TIFF: "GTiff"}
 _KEEP_BYTES = 64 * MIB
 """An image up to this size is kept whole at the first window asked for out of order, if its format must be decoded
 from the top: else every window would decode it again."""
-_CHUNK_BYTES = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +40,6 @@ class ValueRange:
         """
         if not -float("inf") < self.low < self.high < float("inf"):
             raise InputError("bad value range", expected="low < high", got=f"{self.low} .. {self.high}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Block:
-    """Pixels of a rectangle of a level: (bands, height, width), and the share of each that shows something."""
-
-    level: Level
-    top: int
-    left: int
-    pixels: NDArray[np.uint8]
-    valid: NDArray[np.float32] | None
-
-    def holds(self, level: Level, top: int, left: int, bottom: int, right: int) -> bool:
-        return (
-            self.level == level
-            and self.top <= top
-            and self.left <= left
-            and bottom <= self.top + self.pixels.shape[1]
-            and right <= self.left + self.pixels.shape[2]
-        )
 
 
 class ImageReader:
@@ -83,86 +63,96 @@ class ImageReader:
         self.shape = (header.height, header.width, bands)
         self._source, self._kind, self._header, self._limits = source, kind, header, limits
         self._values = values
-        self._kept: _Block | None = None
+        self._kept: Block | None = None
 
     def read(self, window: Window) -> Patch:
         """Pixels of a window; a window that overhangs is padded with zeros that count as not inspected."""
-        top, left, bottom, right = _inside(window)
-        block = self._kept
-        if block is None or not block.holds(window.level, top, left, bottom, right):
+        area = Area.of(window)
+        if self._kept is None or not self._kept.area.holds(area):
             level = window.level
             if self._header.sequential:
-                left, right = 0, level.width
+                area = replace(area, left=0, right=level.width)
                 if level.height * level.width * self.shape[2] <= _KEEP_BYTES:
-                    top, bottom = 0, level.height
-            block = self._fetch(level, top, left, bottom, right)
-            if self._header.sequential:
-                self._kept = block
-        return _patch(window, block)
+                    area = replace(area, top=0, bottom=level.height)
+            with decoder(self._limits) as child:
+                block = self._receive(area, self._request(child, area))
+            if not self._header.sequential:
+                return block.patch(window)
+            self._kept = block
+        return self._kept.patch(window)
 
     def stream(self, windows: Iterable[Window]) -> Iterator[Patch]:
-        """Patches of the windows in their order; windows in one row are decoded together, and that row only once."""
-        carry: _Block | None = None
-        for (level, _, _), row in groupby(windows, key=lambda w: (w.level, w.top, w.height)):
-            for some in self._chunks(list(row)):
-                block = self._fetch_row(level, some, carry)
-                carry = block if self._header.sequential else None
-                for window in some:
-                    yield _patch(window, block)
+        """Patches of the windows in their order; windows in one row are decoded together, and that row only once.
 
-    def _chunks(self, row: list[Window]) -> Iterator[list[Window]]:
-        """Neighbouring windows of a row that are decoded together: all, or as many as a chunk of memory holds."""
-        per_window = row[0].height * row[0].width * self.shape[2]
-        step = len(row) if self._header.sequential else max(1, _CHUNK_BYTES // per_window)
-        for begin in range(0, len(row), step):
-            yield row[begin : begin + step]
+        While the patches of one step are used, the child decodes the next.
+        """
+        planned = steps(windows, self.shape[2], self._header.sequential)
+        with decoder(self._limits) as child:
+            block: Block | None = None
+            step, answer = self._begin(child, planned)
+            while step is not None:
+                fresh = self._receive(step.fresh, answer) if step.fresh is not None else None
+                following = self._begin(child, planned)
+                block = _joined(block, fresh, step)
+                for window in step.windows:
+                    yield block.patch(window)
+                step, answer = following
 
-    def _fetch_row(self, level: Level, windows: list[Window], carry: _Block | None) -> _Block:
-        edges = [_inside(window) for window in windows]
-        top, bottom = edges[0][0], edges[0][2]
-        if not self._header.sequential:
-            return self._fetch(level, top, min(e[1] for e in edges), bottom, max(e[3] for e in edges))
-        if carry is None or carry.level != level or not carry.top <= top < carry.top + carry.pixels.shape[1]:
-            return self._fetch(level, top, 0, bottom, level.width)
-        # Overlapping rows are kept: to go back by one row, decoders of PNG and JPEG start again from the top.
-        end = carry.top + carry.pixels.shape[1]
-        kept = carry.pixels[:, top - carry.top :], None if carry.valid is None else carry.valid[top - carry.top :]
-        if bottom <= end:
-            return _Block(level, top, 0, *kept)
-        fresh = self._fetch(level, end, 0, bottom, level.width)
-        valid = None
-        if kept[1] is not None or fresh.valid is not None:
-            valid = np.concatenate([_share(*kept), _share(fresh.pixels, fresh.valid)])
-        return _Block(level, top, 0, np.concatenate([kept[0], fresh.pixels], axis=1), valid)
+    def _begin(self, child: Decoder, planned: Iterator[Step]) -> tuple[Step | None, Iterator[Reply]]:
+        """The next step, its pixels already asked for."""
+        step = next(planned, None)
+        if step is None or step.fresh is None:
+            return step, iter(())
+        return step, self._request(child, step.fresh)
 
-    def _fetch(self, level: Level, top: int, left: int, bottom: int, right: int) -> _Block:
-        """Have a rectangle of a level decoded."""
-        height, width, bands = self.shape
-        scale = _scale(level, height, width, self.capture.name)
-        area = (top * scale, left * scale, min(bottom * scale, height), min(right * scale, width))
-        pixels = np.zeros((bands, bottom - top, right - left), np.uint8)
-        valid: NDArray[np.float32] | None = None
+    def _request(self, child: Decoder, area: Area) -> Iterator[Reply]:
+        height, width, _ = self.shape
+        scale = scale_of(area.level, height, width, self.capture.name)
         arguments = {
             "driver": _DRIVERS[self._kind],
             "page": self._header.page,
-            **dict(zip(("top", "left", "bottom", "right"), area, strict=True)),
+            "top": area.top * scale,
+            "left": area.left * scale,
+            "bottom": min(area.bottom * scale, height),
+            "right": min(area.right * scale, width),
             "scale": scale,
             "low": self._values and self._values.low,
             "high": self._values and self._values.high,
         }
-        replies = decode("raster-read", self._source.path, arguments, where=self.capture.name, limits=self._limits)
+        where, seconds = self.capture.name, self._limits.decoder_seconds
+        return child.ask("raster-read", self._source.path, arguments, where=where, seconds=seconds)
+
+    def _receive(self, area: Area, replies: Iterator[Reply]) -> Block:
+        scale = scale_of(area.level, *self.shape[:2], self.capture.name)
+        pixels: NDArray[np.uint8] | None = None
+        valid: NDArray[np.float32] | None = None
         for reply in replies:
             if "pixels" not in reply.arrays:
                 continue
             piece = reply.arrays["pixels"]
-            row, column = reply.meta["top"] // scale - top, reply.meta["left"] // scale - left
+            if pixels is None and piece.shape[1:] == area.shape:
+                pixels = piece
+            else:
+                pixels = np.zeros((self.shape[2], *area.shape), np.uint8) if pixels is None else pixels
+            row, column = reply.meta["top"] // scale - area.top, reply.meta["left"] // scale - area.left
             place = np.s_[row : row + piece.shape[1], column : column + piece.shape[2]]
-            pixels[:, *place] = piece
+            if pixels is not piece:
+                pixels[:, *place] = piece
             if "valid" in reply.arrays:
-                if valid is None:
-                    valid = np.ones(pixels.shape[1:], np.float32)
+                valid = np.ones(area.shape, np.float32) if valid is None else valid
                 valid[place] = reply.arrays["valid"]
-        return _Block(level, top, left, pixels, valid)
+        if pixels is None:
+            pixels = np.zeros((self.shape[2], *area.shape), np.uint8)
+        return Block(area, pixels, valid)
+
+
+def _joined(before: Block | None, fresh: Block | None, step: Step) -> Block:
+    """The block of a step: what was decoded for it, below what is kept of the block before."""
+    if fresh is not None and (before is None or fresh.area == step.area):
+        return fresh
+    assert before is not None, "the first step decodes all it needs"
+    kept = before.below(step.area.top)
+    return kept if fresh is None else kept.followed_by(fresh)
 
 
 def open_images(
@@ -228,39 +218,3 @@ def _georeference(crs: str | None, transform: list[float]) -> Georeference | Non
         return None
     a, b, c, d, e, f = (float(term) for term in transform)
     return Georeference(crs, (a, b, c, d, e, f))
-
-
-def _scale(level: Level, height: int, width: int, name: str) -> int:
-    scale = 1
-    while scale <= max(height, width) * 2:
-        if (-(-height // scale), -(-width // scale)) == (level.height, level.width):
-            return scale
-        scale *= 2
-    raise InputError(
-        "window of another capture", where=name, expected=f"a level of {height} x {width} pixels", got=str(level)
-    )
-
-
-def _inside(window: Window) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right of the part of a window that lies in its level."""
-    return (
-        min(max(window.top, 0), window.level.height),
-        min(max(window.left, 0), window.level.width),
-        max(min(window.bottom, window.level.height), 0),
-        max(min(window.right, window.level.width), 0),
-    )
-
-
-def _share(pixels: NDArray[np.uint8], valid: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    return np.ones(pixels.shape[1:], np.float32) if valid is None else valid
-
-
-def _patch(window: Window, block: _Block) -> Patch:
-    top, left, bottom, right = _inside(window)
-    source = np.s_[top - block.top : bottom - block.top, left - block.left : right - block.left]
-    target = np.s_[top - window.top : bottom - window.top, left - window.left : right - window.left]
-    pixels = np.zeros((window.height, window.width, block.pixels.shape[0]), np.uint8)
-    pixels[target] = np.moveaxis(block.pixels[:, *source], 0, -1)
-    inside = max(bottom - top, 0) * max(right - left, 0) / (window.height * window.width)
-    shown = 1.0 if block.valid is None or not inside else float(block.valid[source].mean(dtype=np.float64))
-    return Patch(window, pixels, inside * shown)

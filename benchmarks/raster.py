@@ -1,0 +1,122 @@
+"""Cutting a huge image: against decoding alone, and in bounded memory.
+
+    python -m benchmarks.raster [--side 40000] [--bands 1] [--folder /tmp]
+
+Makes a tiled TIFF, decodes it with the library alone, row of tiles by row of tiles (`raw`), and cuts it end to end
+through `open_captures`: header checks, hash, decoding in the child, patches (`cut`). Each runs in a process of its own
+and each is measured twice, in turn; the better counts. Asserts that cutting reaches 0.8 of the raw rate, and that the
+peak memory of both processes of `cut` together stays below 500 MB. Needs free disk of about the image's size.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window
+
+from models.domain.tiling import Tiling
+from pipelines.ingestion import cut, isolation, open_captures
+
+TILE = 512
+RATE = 0.8
+MEMORY_MB = 500
+
+
+def make(path: Path, side: int, bands: int) -> None:
+    """Smooth texture with noise, which compresses about as aerial images do."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 200, (bands, TILE // 32 + 1, TILE // 32 + 1)).repeat(32, 1).repeat(32, 2)
+    noise = rng.integers(0, 16, (4, bands, TILE, TILE))
+    tiles = [(coarse[:, :TILE, :TILE] + one).astype(np.uint8) for one in noise]
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": bands, "dtype": "uint8", "tiled": True}
+    profile |= {"blockxsize": TILE, "blockysize": TILE, "compress": "deflate", "zlevel": 1, "interleave": "pixel"}
+    with rasterio.open(path, "w", BIGTIFF="IF_SAFER", NUM_THREADS=2, **profile) as target:
+        for top in range(0, side, TILE):
+            for left in range(0, side, TILE):
+                height, width = min(TILE, side - top), min(TILE, side - left)
+                pixels = tiles[(top // TILE * 7 + left // TILE) % len(tiles)][:, :height, :width]
+                target.write(pixels, window=Window(left, top, width, height))
+
+
+def raw(path: Path) -> dict[str, Any]:
+    """Decode everything, a row of tiles at a time, and do nothing with it."""
+    begin = time.perf_counter()
+    with rasterio.Env(GDAL_CACHEMAX=64 << 20, GDAL_NUM_THREADS="1"), rasterio.open(path) as image:
+        for top in range(0, image.height, TILE):
+            image.read(window=Window(0, top, image.width, min(TILE, image.height - top)))
+    return {"seconds": time.perf_counter() - begin}
+
+
+def cut_all(path: Path) -> dict[str, Any]:
+    """Cut everything at the image's own pixels, end to end."""
+    begin = time.perf_counter()
+    (reader,) = open_captures(path)
+    windows, total = 0, 0
+    for patch in cut(reader, Tiling(tile=TILE, levels=(-1,))):
+        windows += 1
+        total += int(patch.pixels[0, 0, 0])
+    seconds = time.perf_counter() - begin
+    (child,) = isolation._idle
+    peaks = [_peak_mb("self"), _peak_mb(str(child._process.pid))]
+    return {"seconds": seconds, "windows": windows, "peaks_mb": peaks, "sum": total}
+
+
+def _peak_mb(process: str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def _apart(task: str, path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """A task in a process of its own, whose memory is nobody else's."""
+    command = [sys.executable, "-m", "benchmarks.raster", "--task", task, "--path", str(path)]
+    command += ["--side", str(options.side), "--bands", str(options.bands)]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(answer.strip().splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def compare(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = Path(folder) / "huge.tif"
+        _apart("make", path, options)
+        size = path.stat().st_size / 1e6
+        print(f"{options.side} x {options.side} x {options.bands}, tiles of {TILE}, {size:.0f} MB on disk")
+        runs = [(_apart("raw", path, options), _apart("cut", path, options)) for _ in range(2)]
+    pixels = options.side**2 * options.bands / 1e6
+    alone = min(one["seconds"] for one, _ in runs)
+    ours = min(other["seconds"] for _, other in runs)
+    peak = max(sum(other["peaks_mb"]) for _, other in runs)
+    print(f"decode alone    {alone:7.2f} s  {pixels / alone:7.0f} MB/s")
+    print(f"cut end to end  {ours:7.2f} s  {pixels / ours:7.0f} MB/s  {alone / ours:.2f} of it (>= {RATE})")
+    print(f"{runs[0][1]['windows']} windows; peak memory {peak:.0f} MB, both processes (< {MEMORY_MB})")
+    assert alone / ours >= RATE
+    assert peak < MEMORY_MB
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=40_000)
+    parser.add_argument("--bands", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--task", choices=("make", "raw", "cut"), help=argparse.SUPPRESS)
+    parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if options.task is None:
+        compare(options)
+    elif options.task == "make":
+        make(options.path, options.side, options.bands)
+        print("{}")
+    else:
+        print(json.dumps(raw(options.path) if options.task == "raw" else cut_all(options.path)))
+
+
+if __name__ == "__main__":
+    main()
