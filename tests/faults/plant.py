@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,15 +163,14 @@ def check_invariant(plant: Plant, texts: set[str], *, most_repeats: int = 0) -> 
 
     And: nothing is left in the watch folder that was not kept, the kept bytes are the bytes, and every message arrived.
     """
-    database = Database(plant.url)
     hashes = {hashlib.sha256(text.encode()).hexdigest() for text in texts}
     captures = sum(len(text.split("broken")[0].splitlines()) for text in texts)
-    with database.read() as session:
+    with closing(Database(plant.url)) as database, database.read() as session:
+        states = Counter(session.scalars(select(JobRow.state)))
+        assert set(states) <= TERMINAL, states
         assert set(session.scalars(select(SourceFileRow.sha256))) == hashes
         assert session.scalar(select(func.count()).select_from(CaptureRow)) == captures
         assert session.scalar(select(func.count()).select_from(InspectionRow)) == captures
-        states = Counter(session.scalars(select(JobRow.state)))
-        assert set(states) <= TERMINAL, states
         alerts = queries.alerts(session, states=list(AlertState), limit=1000).items
         found = Counter({(alert.rule, alert.pattern, alert.tool): alert.count for alert in alerts})
         assert found == oracle(texts), f"{found} is not {oracle(texts)}"
@@ -184,7 +184,6 @@ def check_invariant(plant: Plant, texts: set[str], *, most_repeats: int = 0) -> 
         outbox = session.execute(select(OutboxRow.alert_id, OutboxRow.event_id, OutboxRow.sent_at)).all()
         assert Counter(row.alert_id for row in outbox) == Counter(alert.id for alert in alerts)
         assert all(row.sent_at is not None for row in outbox), "not all messages were sent"
-    database.close()
     received = Counter(plant.received.read_text().split())
     assert set(received) == {row.event_id for row in outbox}
     assert sum(received.values()) - len(received) <= most_repeats

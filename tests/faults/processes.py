@@ -30,9 +30,9 @@ def run_part(plant: Plant, part: str, kill_at: int | None = None, log: Path | No
 
 
 @contextmanager
-def running(target: Callable[..., None], *arguments: object) -> Iterator[BaseProcess]:
+def running(target: Callable[..., None], *arguments: object, **named: object) -> Iterator[BaseProcess]:
     """A process that is ended, whatever its state, when the block ends."""
-    process = _context.Process(target=target, args=arguments)
+    process = _context.Process(target=target, args=arguments, kwargs=named)
     process.start()
     try:
         yield process
@@ -41,6 +41,13 @@ def running(target: Callable[..., None], *arguments: object) -> Iterator[BasePro
             os.kill(process.pid or 0, signal.SIGCONT)
             process.kill()
         process.join()
+
+
+def take_in(plant: Plant) -> None:
+    """Look at the watch folder until it is empty."""
+    machine = Machine(plant)
+    while any(plant.watch.iterdir()):
+        machine.ingest()
 
 
 def _part(plant: Plant, part: str, kill_at: int | None, log: Path | None) -> None:
