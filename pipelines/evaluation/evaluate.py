@@ -1,0 +1,238 @@
+"""`evaluate`: a bundle against a dataset, through the same classifier and the same `decide` as serving."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.bundle import BundleManifest, load_bundle
+from models.classifier import Classifier
+from models.domain.errors import ConfigurationError
+from models.domain.verdict import Labels
+from pipelines.dataset.loading import load_patches
+from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
+from pipelines.dataset.patches import PatchSet
+from pipelines.dataset.samples import DatasetKind
+from pipelines.evaluation import metrics
+from pipelines.evaluation.floor import Floor, trivial_rules
+from pipelines.evaluation.judging import Judged, judge
+from pipelines.evaluation.report import ClassReport, OpenSetReport, Report
+
+
+def evaluate(
+    bundle_dir: str | Path,
+    data_dir: str | Path,
+    split: str | None = None,
+    *,
+    device: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Report:
+    """Measure a bundle.
+
+    Args:
+        bundle_dir: the bundle.
+        data_dir: the dataset.
+        split: measured on; None = the test split if the bundle was trained on this very dataset, else all samples.
+        device: torch device; None = CUDA if there is one.
+        progress: told how many of how many patches are done.
+
+    Raises:
+        ConfigurationError: bundle and dataset do not fit, or the split is not there or was learned by heart.
+    """
+    return examine(Classifier(load_bundle(bundle_dir), device), data_dir, split, progress).report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """A report with what it was made from: the patches and what the model said of each."""
+
+    report: Report
+    patches: PatchSet
+    judged: Judged
+    kind: DatasetKind
+
+
+def examine(
+    classifier: Classifier,
+    data_dir: str | Path,
+    split: str | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Examination:
+    """`evaluate` for a classifier in hand, with everything the report was made from."""
+    manifest, dataset = classifier.manifest, read_dataset_manifest(data_dir)
+    own = manifest.data_fingerprint == dataset.fingerprint
+    if own and split == "train":
+        raise ConfigurationError(
+            "the bundle was trained on this split", where=str(data_dir), remedy="evaluate on the test split"
+        )
+    split = split or ("test" if own else None)
+    recipe = manifest.recipe
+    patches = load_patches(
+        data_dir, tile=recipe.tiling.tile, channels=recipe.channels, splits=None if split is None else (split,)
+    )
+    patches = with_labels_of(manifest, patches)
+    began = time.perf_counter()
+    judged = judge(classifier, patches, progress)
+    subject = Subject(manifest, dataset, protocol_of(dataset, split, own=own), trivial_rules(data_dir, split))
+    report = report_on(subject, patches, judged, time.perf_counter() - began)
+    return Examination(report, patches, judged, dataset.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is being reported on: bundle, dataset, protocol in words, and the floor of that protocol."""
+
+    bundle: BundleManifest
+    dataset: DatasetManifest
+    protocol: str
+    floor: tuple[Floor, ...]
+
+
+def protocol_of(dataset: DatasetManifest, split: str | None, *, own: bool) -> str:
+    """In words: which samples, how they were separated from training, and what that is worth."""
+    which = f"{split} split" if split else "all samples"
+    if not own:
+        return f"{which} of a dataset the bundle was not trained on"
+    if dataset.grouped_by == "sample":
+        return f"{which} of the training dataset, split at random because no lots are known: flatters"
+    return f"{which} of the training dataset, split by {dataset.grouped_by}"
+
+
+def with_labels_of(manifest: BundleManifest, patches: PatchSet) -> PatchSet:
+    """The patches in the words of a bundle; classes it never learned become unknown ones.
+
+    Raises:
+        ConfigurationError: one has one label per patch and the other several, or no class is shared.
+    """
+    wanted, found = manifest.labels, patches.labels
+    shared = [name for name in wanted.names if name in found.names]
+    if wanted.exclusive != found.exclusive or not shared:
+        raise ConfigurationError(
+            "dataset does not fit the bundle",
+            expected=f"{'one label' if wanted.exclusive else 'several labels'} of {', '.join(wanted.names)}",
+            got=f"{'one' if found.exclusive else 'several'} of {', '.join(found.names)}",
+        )
+    targets = np.zeros((len(patches), len(wanted.names)), np.uint8)
+    for name in shared:
+        targets[:, wanted.names.index(name)] = patches.targets[:, found.names.index(name)]
+    others = [k for k, name in enumerate(found.names) if name not in wanted.names]
+    unknown = patches.unknown.astype(object)
+    for k in others:
+        unknown[patches.targets[:, k] > 0] = found.names[k]
+    targets[unknown != ""] = 0
+    return replace(patches, targets=targets, unknown=unknown.astype(np.str_), labels=wanted)
+
+
+def report_on(subject: Subject, patches: PatchSet, judged: Judged, seconds: float) -> Report:
+    """All figures of judged patches.
+
+    Raises:
+        ConfigurationError: none of them is of a class the bundle knows.
+    """
+    known = patches.known
+    if not known.any():
+        raise ConfigurationError(
+            "nothing to measure", where=subject.dataset.name, expected="patches of classes the bundle knows"
+        )
+    tested = patches.only(known)
+    truth, stated, forced = tested.targets, judged.stated[known], judged.forced[known]
+    refused = judged.refused[known]
+    right = np.asarray((stated == truth).all(1) & ~refused)
+    intervals = metrics.bootstrap_over_groups(truth, stated, tested.groups)
+    figures = metrics.per_class_of_flags(truth, stated)
+    normal = _normal(tested)
+    silent = ~refused & ~_alarms(tested.labels, stated)
+    return Report(
+        bundle=f"{subject.bundle.ref.name} {subject.bundle.ref.version}",
+        digest=subject.bundle.ref.digest,
+        dataset=subject.dataset.name,
+        fingerprint=subject.dataset.fingerprint,
+        protocol=subject.protocol,
+        patches=len(tested),
+        groups=len(np.unique(tested.groups)),
+        macro_f1=intervals.macro_f1,
+        forced_macro_f1=metrics.mean_of(metrics.per_class_of_flags(truth, forced).f1),
+        accuracy=float(right.mean()),
+        balanced_accuracy=metrics.mean_of(figures.recall),
+        worst_recall=float(np.nanmin(figures.recall)),
+        normal_false_alarms=_share(_alarms(tested.labels, stated)[normal]),
+        normal_refused=_share(refused[normal]),
+        missed=_share(silent[~normal]) if tested.labels.normal else None,
+        refused=float(refused.mean()),
+        calibration_error=_calibration_error(tested, judged.confidence[known], forced),
+        classes=_classes(tested, figures, intervals, refused),
+        confusion=_confusion(tested, stated, refused),
+        open_set=_open_set(judged, known, (forced == truth).all(1)),
+        floor=subject.floor,
+        seconds=seconds,
+    )
+
+
+def _alarms(labels: Labels, stated: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(N,), True where a class other than the normal one was stated."""
+    defects = [k for k, name in enumerate(labels.names) if name != labels.normal]
+    return np.asarray(stated[:, defects].any(1), dtype=np.bool_)
+
+
+def _normal(patches: PatchSet) -> NDArray[np.bool_]:
+    """(N,), True where the patch is a normal one; nowhere if the labels know no normal."""
+    labels = patches.labels
+    if labels.normal is None:
+        return np.zeros(len(patches), bool)
+    chosen = patches.index == labels.names.index(labels.normal) if labels.exclusive else patches.targets.sum(1) == 0
+    return np.asarray(chosen, dtype=np.bool_)
+
+
+def _share(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if len(flags) else None
+
+
+def _calibration_error(tested: PatchSet, confidence: NDArray[np.float64], forced: NDArray[np.uint8]) -> float | None:
+    if not tested.labels.exclusive:
+        return None
+    return metrics.calibration_error(confidence, (forced == tested.targets).all(1))
+
+
+def _classes(
+    tested: PatchSet, figures: metrics.PerClass, intervals: metrics.Intervals, refused: NDArray[np.bool_]
+) -> tuple[ClassReport, ...]:
+    def number(value: float) -> float | None:
+        return None if np.isnan(value) else float(value)
+
+    return tuple(
+        ClassReport(
+            name=name,
+            precision=number(figures.precision[k]),
+            recall=number(figures.recall[k]),
+            recall_low=number(intervals.recall_low[k]),
+            recall_high=number(intervals.recall_high[k]),
+            f1=number(figures.f1[k]),
+            support=int(figures.support[k]),
+            refused=_share(refused[tested.targets[:, k] > 0]),
+        )
+        for k, name in enumerate(tested.labels.names)
+    )
+
+
+def _confusion(tested: PatchSet, stated: NDArray[np.uint8], refused: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
+    if not tested.labels.exclusive:
+        return ()
+    column = np.where(refused, -1, stated.argmax(1))
+    matrix = metrics.confusion(tested.index, column, len(tested.labels.names))
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _open_set(judged: Judged, known: NDArray[np.bool_], right: NDArray[np.bool_]) -> OpenSetReport | None:
+    if known.all():
+        return None
+    novelty = judged.predictions.novelty.astype(np.float64)
+    return OpenSetReport(
+        strangers=int((~known).sum()),
+        refused=float(judged.refused[~known].mean()),
+        auroc=metrics.auroc(novelty[known], novelty[~known]),
+        fpr_at_95=metrics.fpr_at_95(novelty[known], novelty[~known]),
+        oscr=metrics.oscr(novelty[known], right, novelty[~known]),
+    )

@@ -1,0 +1,74 @@
+"""Every patch goes the way it goes in service: `Classifier.predict`, then `decide`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classifier import Classifier
+from models.decision import decide
+from models.domain.tiling import Level, Window
+from models.domain.verdict import Predictions
+from pipelines.dataset.patches import PatchSet
+
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What the model said of N patches.
+
+    Attributes:
+        stated: uint8 (N, K), 1 where the class was stated; a row of zeros is a normal or a refused patch.
+        refused: (N,), True where no label was stated.
+        forced: uint8 (N, K), what would have been stated had nothing been refused.
+        confidence: (N,), probability of the likeliest class.
+        predictions: probabilities, embeddings and novelty.
+    """
+
+    stated: NDArray[np.uint8]
+    refused: NDArray[np.bool_]
+    forced: NDArray[np.uint8]
+    confidence: NDArray[np.float64]
+    predictions: Predictions
+
+
+def judge(
+    classifier: Classifier, patches: PatchSet, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Judged:
+    """Judge all patches.
+
+    Args:
+        classifier: a bundle, ready.
+        patches: with the bundle's tile and channels.
+        progress: told how many of how many are done.
+    """
+    parts = []
+    for begin in range(0, len(patches), _AT_ONCE):
+        parts.append(classifier.predict(patches.pixels[begin : begin + _AT_ONCE]))
+        progress(min(begin + _AT_ONCE, len(patches)), len(patches))
+    predictions = Predictions(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("probabilities", "embeddings", "novelty")
+        )
+    )
+    labels, thresholds = classifier.manifest.labels, classifier.manifest.thresholds
+    place = {name: k for k, name in enumerate(labels.names)}
+    tile = patches.pixels.shape[1]
+    window = Window(Level(0, tile, tile), 0, 0, tile, tile)
+    stated = np.zeros((len(patches), len(place)), np.uint8)
+    refused = np.zeros(len(patches), bool)
+    for row, prediction in enumerate(predictions):
+        verdict = decide(window, prediction, labels, thresholds)
+        refused[row] = verdict.is_unknown
+        for name in (verdict.label, *verdict.also):
+            if name in place:
+                stated[row, place[name]] = 1
+    probabilities = predictions.probabilities.astype(np.float64)
+    if labels.exclusive:
+        forced = np.eye(len(place), dtype=np.uint8)[probabilities.argmax(1)]
+    else:
+        forced = (probabilities >= 0.5).astype(np.uint8)
+    return Judged(stated, refused, forced, probabilities.max(1), predictions)

@@ -1,0 +1,235 @@
+"""`train`: a recipe and a dataset in, a bundle out, with its report beside it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from models.bundle import BundleManifest, load_bundle, save_bundle
+from models.classifier import Classifier
+from models.domain.capture import CaptureKind
+from models.domain.errors import ConfigurationError
+from models.domain.inspection import BundleRef
+from models.network import Network, build_network
+from models.recipe import Recipe
+from pipelines.dataset.loading import load_patches
+from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
+from pipelines.dataset.samples import DatasetKind
+from pipelines.evaluation.artefacts import write_artefacts
+from pipelines.evaluation.card import markdown, sections
+from pipelines.evaluation.evaluate import examine
+from pipelines.evaluation.report import Report
+from pipelines.training.augmentation import Augmenter
+from pipelines.training.calibration import Calibrated, calibrate
+from pipelines.training.diagnosis import curves_figure, diagnose
+from pipelines.training.gallery import gallery
+from pipelines.training.loop import Fit, Job, Observer, fit
+from pipelines.training.progress import TrainingProgress
+from pipelines.training.state import EpochRecord, State, load_checkpoint, new_state, save_checkpoint
+from pipelines.training.tracking import Tracker
+
+REPORT = "report"
+"""Folder beside the bundle's files: report, card and pictures, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        directory: of the bundle.
+        manifest: as written, with the figures of the test split.
+        report: of the test split.
+        diagnosis: what the learning curves say.
+        run_id: in MLflow, if it was tracked.
+    """
+
+    directory: Path
+    manifest: BundleManifest
+    report: Report
+    diagnosis: str
+    run_id: str | None
+
+    @property
+    def ref(self) -> BundleRef:
+        """Which bundle this is."""
+        return self.manifest.ref
+
+
+def train(
+    recipe: Recipe,
+    data_dir: str | Path,
+    out_dir: str | Path,
+    tracking_uri: str | None = None,
+    *,
+    progress: Observer | None = None,
+    device: str | None = None,
+) -> Trained:
+    """Train, calibrate, measure and save. A killed run resumes when called again with the same arguments.
+
+    Args:
+        recipe: how.
+        data_dir: the dataset; its training and validation splits are used, its test split is only measured on.
+        out_dir: of the bundle; an older bundle there is replaced at the end.
+        tracking_uri: of MLflow; None = no tracking.
+        progress: told how it goes; None = a bar on the terminal.
+        device: torch device; None = CUDA if there is one.
+
+    Raises:
+        ConfigurationError: recipe and dataset do not fit, the training diverged, or a checkpoint is of another run.
+        RetryableError: MLflow does not answer at the start, or lost part of the run (the bundle is then saved).
+    """
+    directory = Path(out_dir)
+    dataset = read_dataset_manifest(data_dir)
+    _check(recipe, dataset)
+    if progress is None:
+        with TrainingProgress() as bar:
+            return train(recipe, data_dir, out_dir, tracking_uri, progress=bar, device=device)
+    tracker = Tracker(tracking_uri, recipe, dataset) if tracking_uri else None
+    observers: tuple[Observer, ...] = (progress,) if tracker is None else (progress, tracker)
+    finished = False
+    try:
+        run = _Run(recipe, Path(data_dir), dataset, directory, torch.device(device or _best_device()), observers)
+        trained = run.run(tracker)
+        finished = True
+    finally:
+        if tracker is not None:
+            tracker.finish(failed=not finished)
+    return trained
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    recipe: Recipe
+    data_dir: Path
+    dataset: DatasetManifest
+    directory: Path
+    device: torch.device
+    observers: Sequence[Observer]
+
+    def run(self, tracker: Tracker | None) -> Trained:
+        self._stage("drawing patches")
+        job = self._job()
+        network, found = self._fit(job)
+        self._stage("calibrating")
+        calibrated = calibrate(job, network, self.dataset.fingerprint)
+        reached = max(record.score for record in found.curves)
+        diagnosis = str(diagnose(found.curves, self.recipe.training, reached))
+        manifest, report = self._measure(calibrated, found, diagnosis)
+        self._pictures(job, found)
+        if tracker is not None:
+            tracker.figures({f"test.{name}": value for name, value in report.figures.items()})
+            tracker.figures({f"calibration.{name}": value for name, value in calibrated.figures.items()})
+            shares = zip(_stratum_names(job), found.frequencies, strict=True)
+            tracker.figures({f"drawn.{name}": float(share) for name, share in shares})
+            tracker.files(self.directory / REPORT, REPORT)
+        self._checkpoint.unlink(missing_ok=True)
+        return Trained(self.directory, manifest, report, diagnosis, tracker.run_id if tracker else None)
+
+    def _job(self) -> Job:
+        recipe = self.recipe
+        patches = load_patches(
+            self.data_dir, tile=recipe.tiling.tile, channels=recipe.channels, splits=("train", "valid")
+        )
+        return Job(recipe, self.dataset.kind, patches.split("train"), patches.split("valid"), self.device)
+
+    def _fit(self, job: Job) -> tuple[Network, Fit]:
+        self._stage("training")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.training.seed)
+            network = build_network(self.recipe, len(job.train.labels.names), pretrained=True)
+        state = new_state(self.recipe.training, network)
+        identity = run_identity(self.recipe, self.dataset.fingerprint)
+        if self._checkpoint.exists():
+            load_checkpoint(self._checkpoint, state, identity)
+        found = fit(job, state, (*self.observers, _Checkpointer(self._checkpoint, identity)))
+        network.load_state_dict(found.weights)
+        return network, found
+
+    def _measure(self, calibrated: Calibrated, found: Fit, diagnosis: str) -> tuple[BundleManifest, Report]:
+        """Save the bundle, measure what was saved on the test split, and save it again with figures and card."""
+        bundle = calibrated.bundle
+        save_bundle(self.directory, bundle.manifest, bundle.weights, bundle.reference)
+        self._stage("measuring")
+        classifier = Classifier(load_bundle(self.directory), self.device)
+        examination = examine(classifier, self.data_dir, "test")
+        figures = {f"test.{name}": value for name, value in examination.report.figures.items()}
+        figures |= {"valid.macro_f1": found.curves[found.best_epoch].score} | dict(calibrated.figures)
+        remarks = (
+            f"Learning curves: {diagnosis}",
+            f"Refusals promised on known patches: {calibrated.figures['refusal.promised']:.1%} as novel; realised on "
+            f"other validation lots, novel or unsure: {calibrated.figures['refusal.realised']:.1%}, in the worst lot "
+            f"{calibrated.figures['refusal.worst_lot']:.1%}.",
+        )
+        manifest = replace(bundle.manifest, metrics=figures)
+        card = sections(manifest, self.dataset, examination.report, remarks)
+        manifest = save_bundle(self.directory, manifest, bundle.weights, bundle.reference, markdown(card))
+        write_artefacts(self.directory / REPORT, examination, card)
+        return manifest, examination.report
+
+    def _pictures(self, job: Job, found: Fit) -> None:
+        folder = self.directory / REPORT
+        title = f"{self.recipe.name} on {self.dataset.name}"
+        curves_figure(found.curves, title).savefig(folder / "curves.png", dpi=130)
+        augmenter = Augmenter(self.recipe.training.augmentation, job.train.labels, job.kind)
+        gallery(job.train, augmenter, self.recipe.training.seed).savefig(folder / "gallery.png", dpi=130)
+
+    def _stage(self, name: str) -> None:
+        for observer in self.observers:
+            observer.on_stage(name)
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.directory / "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpointer:
+    """Saves the state after every epoch; an observer of the loop."""
+
+    path: Path
+    identity: str
+
+    def on_stage(self, name: str) -> None:
+        """Nothing to save."""
+
+    def on_step(self, done: int, total: int, loss: float) -> None:
+        """Between epochs only: then the state is small and whole."""
+
+    def on_epoch(self, record: EpochRecord, state: State) -> None:  # noqa: ARG002 - the Protocol's signature
+        """Save."""
+        save_checkpoint(self.path, state, self.identity)
+
+
+def run_identity(recipe: Recipe, fingerprint: str) -> str:
+    """Hash of all that determines a training: a checkpoint of another recipe or dataset must not be continued."""
+    return hashlib.sha256(f"{recipe.model_dump_json()} {fingerprint}".encode()).hexdigest()
+
+
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _stratum_names(job: Job) -> list[str]:
+    names = list(job.train.labels.names)
+    return names if job.train.labels.exclusive else [*names, job.train.labels.normal or "nothing"]
+
+
+def _check(recipe: Recipe, dataset: DatasetManifest) -> None:
+    """Refuse data the recipe is not for.
+
+    Raises:
+        ConfigurationError: wafers for an image recipe, or the other way round.
+    """
+    kind = CaptureKind.IMAGE if dataset.kind is DatasetKind.IMAGES else CaptureKind.WAFER
+    if kind is not recipe.kind:
+        raise ConfigurationError(
+            "recipe does not fit the dataset",
+            where=f"recipe {recipe.name}: kind",
+            expected=kind.value,
+            got=recipe.kind.value,
+            remedy="choose the recipe for this kind of data",
+        )

@@ -1,0 +1,198 @@
+"""Augmented pictures stay pictures a tool could send, and labels stay true."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from models.domain.errors import ConfigurationError
+from models.domain.verdict import Labels
+from models.network import build_network
+from models.recipe import Recipe
+from models.training_recipe import AugmentationRecipe
+from models.views import SYMMETRIES, see
+from pipelines.dataset.samples import DatasetKind
+from pipelines.training.augmentation import Augmenter, _decode, _encode
+
+LABELS = Labels(("a", "b", "none"), "none")
+STILL = {"symmetries": False}
+
+
+def wafer(n: int = 64, size: int = 32, seed: int = 0) -> torch.Tensor:
+    """Points on an inspected disc: a few counts in most pixels, nothing outside."""
+    rng = np.random.default_rng(seed)
+    counts = torch.from_numpy(rng.poisson(0.5, (n, size, size)) * rng.integers(1, 4, (n, size, size)))
+    line = torch.linspace(-1, 1, size)
+    disc = torch.hypot(line[:, None], line[None]) <= 1
+    return torch.stack([_encode(counts) * disc, (disc * 255).to(torch.uint8).expand(n, -1, -1)], dim=-1)
+
+
+def one_hot(n: int, k: int = 0) -> torch.Tensor:
+    return torch.eye(3)[[k] * n]
+
+
+def augment(
+    pixels: torch.Tensor, targets: torch.Tensor, kind: DatasetKind = DatasetKind.POINTS, seed: int = 0, **recipe: object
+) -> tuple[torch.Tensor, torch.Tensor]:
+    augmenter = Augmenter(AugmentationRecipe.model_validate(recipe), LABELS, kind)
+    return augmenter(pixels, targets, torch.Generator().manual_seed(seed))
+
+
+EVERYTHING = {
+    "rotation": True, "shift": 0.03, "jitter": 0.02, "thin": 0.3, "noise": 0.2, "regrid": 0.5, "hide": 0.3,
+    "mix": 0.5, "photometry": 0.7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(DatasetKind))
+def test_shape_and_dtype_stay_and_chance_follows_the_generator(kind: DatasetKind) -> None:
+    pixels, targets = wafer(), one_hot(64)
+    before = pixels.clone()
+    first, _ = augment(pixels, targets, kind, seed=1, **EVERYTHING)
+    assert first.shape == pixels.shape
+    assert first.dtype == torch.uint8
+    assert torch.equal(pixels, before), "the dataset itself must not change"
+    assert torch.equal(first, augment(pixels, targets, kind, seed=1, **EVERYTHING)[0])
+    assert not torch.equal(first, augment(pixels, targets, kind, seed=2, **EVERYTHING)[0])
+
+
+def test_symmetries_are_exactly_the_eight_views() -> None:
+    pixels = wafer(1).expand(400, -1, -1, -1)
+    varied, _ = augment(pixels, one_hot(400))
+    channels_first = pixels[0].permute(2, 0, 1)
+    views = {see(channels_first, view).permute(1, 2, 0).contiguous().numpy().tobytes() for view in SYMMETRIES}
+    found = {one.contiguous().numpy().tobytes() for one in varied}
+    assert found == views
+
+
+def test_directed_classes_keep_their_direction() -> None:
+    pixels = wafer(200)
+    targets = torch.eye(3)[[0, 1] * 100]
+    varied, _ = augment(pixels, targets, directed=("b",), rotation=True)
+    same = (varied == pixels).flatten(1).all(1)
+    assert same[1::2].all()
+    assert same[::2].float().mean() < 0.1
+
+
+def test_a_directed_class_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="directed"):
+        augment(wafer(1), one_hot(1), directed=("c",))
+
+
+def test_counts_survive_the_log_scale() -> None:
+    counts = torch.arange(1024)
+    assert torch.equal(_encode(_decode(_encode(torch.arange(40)))), _encode(torch.arange(40)))
+    assert torch.equal(_decode(_encode(torch.arange(8))).long(), torch.arange(8))
+    relative = (_decode(_encode(counts)) - counts).abs() / counts.clamp_min(1)
+    assert relative.max() < 0.03
+
+
+def test_thinning_takes_the_stated_share_and_noise_adds_it() -> None:
+    pixels = wafer(400)
+    before = _decode(pixels[..., 0]).sum()
+    thinned, _ = augment(pixels, one_hot(400), **STILL, thin=0.4)
+    assert float(_decode(thinned[..., 0]).sum() / before) == pytest.approx(0.8, abs=0.03)
+    more, _ = augment(pixels, one_hot(400), **STILL, noise=0.4)
+    assert float(_decode(more[..., 0]).sum() / before) == pytest.approx(1.2, abs=0.03)
+
+
+def test_dies_fail_or_pass_as_a_whole() -> None:
+    pixels = wafer(100)
+    pixels[..., 0] = torch.where(pixels[..., 0] > 0, 255, 0).to(torch.uint8)
+    varied, _ = augment(pixels, one_hot(100), DatasetKind.DIE_MAPS, **STILL, thin=0.3, noise=0.1)
+    assert set(varied[..., 0].unique().tolist()) == {0, 255}
+    assert not torch.equal(varied, pixels)
+
+
+def test_nothing_is_found_where_nothing_was_inspected() -> None:
+    for kind in (DatasetKind.POINTS, DatasetKind.DIE_MAPS):
+        varied, _ = augment(wafer(200), one_hot(200), kind, **EVERYTHING)
+        assert int(varied[..., 0][varied[..., 1] == 0].max()) == 0
+
+
+def test_hidden_parts_are_marked_as_not_inspected() -> None:
+    pixels = wafer(200)
+    varied, _ = augment(pixels, one_hot(200), **STILL, hide=1.0)
+    lost = (pixels[..., 1] > 0) & (varied[..., 1] == 0)
+    share = lost.float().sum((1, 2)) / (pixels[..., 1] > 0).float().sum((1, 2))
+    assert (share < 0.15).all()
+    assert share.mean() > 0.02
+    assert torch.equal(varied[~lost], pixels[~lost])
+
+
+def test_coarser_dies_are_blocks() -> None:
+    pixels = wafer(50)
+    varied, _ = augment(pixels, one_hot(50), DatasetKind.DIE_MAPS, **STILL, regrid=1.0)
+    same_below = (varied[:, 1:, :, 0] == varied[:, :-1, :, 0]).float().mean()
+    assert same_below > (pixels[:, 1:, :, 0] == pixels[:, :-1, :, 0]).float().mean() + 0.1
+
+
+def test_patterns_are_laid_on_normal_backgrounds_only() -> None:
+    pixels = torch.zeros(60, 16, 16, 2, dtype=torch.uint8)
+    pixels[..., 1] = 255
+    pixels[:20, 2, 2, 0] = 255  # pattern a
+    pixels[20:40, 5, 5, 0] = 255  # pattern b
+    pixels[40:, 9, 9, 0] = 255  # background of normal wafers
+    targets = torch.eye(3)[[0] * 20 + [1] * 20 + [2] * 20]
+    varied, labels = augment(pixels, targets, DatasetKind.DIE_MAPS, **STILL, mix=1.0)
+    assert torch.equal(labels, targets)
+    assert (varied[:20, 2, 2, 0] == 255).all()
+    assert (varied[:20, 9, 9, 0] == 255).all()
+    assert not varied[:20, 5, 5, 0].any(), "another pattern would make the label false"
+
+
+def test_where_several_labels_may_meet_their_union_is_taught() -> None:
+    labels = Labels(("a", "b"), "normal", exclusive=False)
+    augmenter = Augmenter(AugmentationRecipe(symmetries=False, mix=1.0), labels, DatasetKind.DIE_MAPS)
+    pixels = torch.zeros(40, 8, 8, 2, dtype=torch.uint8)
+    pixels[..., 1] = 255
+    pixels[:20, 1, 1, 0] = 255
+    pixels[20:, 6, 6, 0] = 255
+    targets = torch.eye(2)[[0] * 20 + [1] * 20]
+    varied, union = augmenter(pixels, targets, torch.Generator().manual_seed(0))
+    assert torch.equal(union[:, 0] > 0, varied[:, 1, 1, 0] > 0)
+    assert torch.equal(union[:, 1] > 0, varied[:, 6, 6, 0] > 0)
+    assert (union.sum(1) == 2).any()
+
+
+def test_light_changes_brightness_not_geometry() -> None:
+    pixels = (torch.rand(32, 24, 24, 3, generator=torch.Generator().manual_seed(0)) * 200 + 20).to(torch.uint8)
+    varied, _ = augment(pixels, one_hot(32), DatasetKind.IMAGES, **STILL, photometry=0.5)
+    assert not torch.equal(varied, pixels)
+    means = varied.float().mean((1, 2, 3)) / pixels.float().mean((1, 2, 3))
+    assert means.std() > 0.05
+    flat = [
+        torch.corrcoef(torch.stack([a.flatten().float(), b.flatten().float()]))[0, 1]
+        for a, b in zip(pixels, varied, strict=True)
+    ]
+    assert min(flat) > 0.6
+
+
+def test_costs_at_most_a_tenth_of_a_training_step() -> None:
+    recipe = Recipe.parse({"name": "x"}, "test")
+    network = build_network(recipe, 3).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pixels, targets = wafer(64, 64), one_hot(64)
+    augmenter = Augmenter(
+        AugmentationRecipe(rotation=True, thin=0.1, noise=0.05, regrid=0.3), LABELS, DatasetKind.DIE_MAPS
+    )
+    generator = torch.Generator().manual_seed(0)
+
+    def seconds(action: Callable[[], object]) -> float:
+        times = []
+        for _ in range(5):
+            began = time.process_time()
+            action()
+            times.append(time.process_time() - began)
+        return min(times)
+
+    def step() -> None:
+        network(torch.rand(64, 2, 64, 64)).logits.sum().backward()
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # waiting threads would count as computing ones
+    try:
+        assert seconds(lambda: augmenter(pixels, targets, generator)) < 0.1 * seconds(step)
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,42 @@
+"""Learning curves in plain words."""
+
+import pytest
+
+from models.training_recipe import TrainingRecipe
+from pipelines.training.diagnosis import curves_figure, diagnose
+from pipelines.training.state import EpochRecord
+
+
+def curves(losses: list[float], valid: list[float], scores: list[float]) -> list[EpochRecord]:
+    rows = zip(losses, valid, scores, strict=True)
+    return [EpochRecord(i, a, b, c, 0.001, 1.0, 0.05) for i, (a, b, c) in enumerate(rows)]
+
+
+FALLING = [1, 0.6, 0.4, 0.3, 0.29, 0.29]
+OVERFIT = curves([1, 0.6, 0.4, 0.2, 0.1, 0.05], [0.8, 0.6, 0.55, 0.7, 0.8, 0.9], [0.5, 0.7, 0.75, 0.74, 0.73, 0.73])
+RISING = curves([1, 0.8, 0.7, 0.6], [0.9, 0.8, 0.7, 0.6], [0.4, 0.5, 0.6, 0.7])
+DONE = curves(FALLING, [0.9, 0.6, 0.5, 0.4, 0.4, 0.4], [0.5, 0.7, 0.8, 0.81, 0.81, 0.81])
+JUMPING = curves(FALLING, [0.9, 0.6, 0.5, 0.5, 0.5, 0.5], [0.5, 0.7, 0.8, 0.6, 0.8, 0.7])
+WEAK = curves([1, 0.98, 0.97, 0.97], [1, 1, 1, 1], [0.3, 0.31, 0.31, 0.31])
+SHORT = curves([1, 0.9], [1, 1], [0.3, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (OVERFIT, "Overfit"),
+        (RISING, "Still rising"),
+        (DONE, "converged"),
+        (JUMPING, "too few validation lots"),
+        (WEAK, "Underfit"),
+        (SHORT, "Too few epochs"),
+    ],
+)
+def test_curves_are_read(found: list[EpochRecord], word: str) -> None:
+    recipe = TrainingRecipe(epochs=len(found))
+    assert word in str(diagnose(found, recipe, max(record.score for record in found)))
+
+
+def test_curves_can_be_drawn() -> None:
+    figure = curves_figure(curves([1, 0.5], [1, 0.6], [0.3, 0.5]), "a run")
+    assert [axes.get_title() for axes in figure.axes][1] == "macro-F1, validation"
