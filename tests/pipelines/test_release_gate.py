@@ -1,0 +1,72 @@
+"""What may take the champion's place."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.domain.inspection import BundleRef
+from models.domain.verdict import Labels
+from models.manifest import BundleManifest, Thresholds
+from models.recipe import Recipe
+from pipelines.release_gate import gate, noise
+
+FIGURES = {
+    "test.recall.Scratch": 0.7,
+    "test.support.Scratch": 200.0,
+    "test.normal_false_alarms": 0.01,
+    "test.missed": 0.1,
+    "test.open_set.auroc": 0.8,
+}
+
+
+def manifest(**figures: float) -> BundleManifest:
+    changed = {name.replace("__", "."): value for name, value in figures.items()}
+    labels = Labels(("Scratch", "none"), "none")
+    recipe = Recipe.parse({"name": "m"}, "test")
+    return BundleManifest(BundleRef("m", "0", ""), recipe, labels, 1.0, Thresholds(0, 1), "data", FIGURES | changed)
+
+
+def test_the_first_one_passes() -> None:
+    assert gate(manifest(), None, None).passed
+
+
+def test_an_equal_one_passes_and_says_with_whom_it_was_compared() -> None:
+    result = gate(manifest(), manifest(), "3")
+    assert result.passed
+    assert result.compared_with == "3"
+
+
+@pytest.mark.parametrize(
+    ("figures", "word"),
+    [
+        ({"test__recall__Scratch": 0.55}, "recall of Scratch falls from 0.700 to 0.550"),
+        ({"test__normal_false_alarms": 0.02}, "false alarms rise from 1.00% to 2.00%"),
+        ({"test__missed": 0.11}, "defects called normal rise"),
+        ({"test__open_set__auroc": 0.7}, "AUROC of strangers falls"),
+    ],
+)
+def test_a_step_back_is_refused_with_its_reason(figures: dict[str, float], word: str) -> None:
+    result = gate(manifest(**figures), manifest(), "1")
+    assert not result.passed
+    assert word in result.reasons[0]
+
+
+def test_noise_is_no_step_back() -> None:
+    assert gate(manifest(test__recall__Scratch=0.65, test__normal_false_alarms=0.0115), manifest(), "1").passed
+
+
+def test_figures_from_other_data_are_not_compared() -> None:
+    result = gate(replace(manifest(), data_fingerprint="other"), manifest(), "1")
+    assert not result.passed
+    assert "other data" in result.reasons[0]
+
+
+def test_a_class_that_is_no_longer_measured_is_a_step_back() -> None:
+    fewer = replace(manifest(), metrics={"test.missed": 0.1})
+    assert "not measured any more" in gate(fewer, manifest(), "1").reasons[0]
+
+
+def test_noise_shrinks_with_patches_and_is_never_nothing() -> None:
+    assert noise(0.7, 0.7, 20) > noise(0.7, 0.7, 2000) > 0
+    assert noise(1.0, 1.0, 50) > 0.01
+    assert noise(0.5, 0.5, 0) == 1
