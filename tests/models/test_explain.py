@@ -22,9 +22,7 @@ def classifier(make_bundle: MakeBundle) -> Classifier:
     with torch.no_grad():
         for parameter in classifier.network.parameters():
             parameter.zero_()
-        convolution, normalisation = classifier.network.features[0], classifier.network.features[1]  # type: ignore[index]
-        convolution.weight[0, 0, 1, 1] = 1.0
-        normalisation.weight.fill_(1.0)
+        classifier.network.features[0].weight[0, 0, 1, 1] = 1.0  # type: ignore[index]
         classifier.network.head.weight[0, 0] = 10.0
     return classifier
 
