@@ -7,10 +7,10 @@ from fastapi import APIRouter, Body, Header, Query, Response
 
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
-from services.alerting.handling import change_alert
+from services.alerting.handling import assign_alert, change_alert, comment_alert
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, AlertAnswer, AlertChange, AlertDetailAnswer, Listing
+from services.api.schemas import PREFIX, AlertAnswer, AlertChange, AlertDetailAnswer, Assignment, Comment, Listing
 from services.api.wiring import Caller, Wired
 from services.records import queries
 from services.records.queries import LIVE, AlertFilter
@@ -66,13 +66,40 @@ def alert(alert_id: int, wired: Wired, response: Response) -> AlertDetailAnswer:
     return AlertDetailAnswer.of_detail(found)
 
 
-@routes.post(
-    "/{alert_id}/{decision}",
-    responses={
-        404: {"description": "No such alert."},
-        409: {"description": "It was changed since you looked, or cannot become that any more."},
-    },
-)
+_CHANGES: dict[int | str, dict[str, str]] = {
+    404: {"description": "No such alert."},
+    409: {"description": "It was changed since you looked, or cannot become that any more."},
+    428: {"description": "Name the version you saw."},
+}
+IfMatch = Annotated[str | None, Header(description="The version you saw, as the ETag gave it.")]
+
+
+@routes.post("/{alert_id}/assignment", responses=_CHANGES)
+def assign(
+    *,
+    alert_id: int,
+    wired: Wired,
+    caller: Caller,
+    response: Response,
+    assignment: Assignment,
+    if_match: IfMatch = None,
+) -> AlertAnswer:
+    """Say who works on an alert; an empty name takes the assignment back."""
+    version = assignment.version if assignment.version is not None else _version(if_match)
+    with wired.database.write() as session:
+        changed = assign_alert(session, alert_id, version=version, to=assignment.to, actor=caller.name)
+    response.headers["ETag"] = f'"{changed.version}"'
+    return AlertAnswer.of(changed)
+
+
+@routes.post("/{alert_id}/comments", responses={404: _CHANGES[404]})
+def comment(alert_id: int, wired: Wired, caller: Caller, said: Comment) -> AlertAnswer:
+    """Add a note to an alert's history; needs no version, because it changes nothing."""
+    with wired.database.write() as session:
+        return AlertAnswer.of(comment_alert(session, alert_id, text=said.text, actor=caller.name))
+
+
+@routes.post("/{alert_id}/{decision}", responses=_CHANGES)
 def decide(
     *,
     alert_id: int,
@@ -81,16 +108,22 @@ def decide(
     caller: Caller,
     response: Response,
     change: Annotated[AlertChange | None, Body()] = None,
-    if_match: Annotated[str | None, Header(description="The version you saw, as the ETag gave it.")] = None,
+    if_match: IfMatch = None,
 ) -> AlertAnswer:
     """Acknowledge, resolve, call false or reopen an alert; the decision and its author are kept for ever."""
     change = change or AlertChange()
     version = change.version if change.version is not None else _version(if_match)
     with wired.database.write() as session:
         changed = change_alert(
-            session, alert_id, version=version, to=_LEADS_TO[decision], actor=caller.name, note=change.note
+            session,
+            alert_id,
+            version=version,
+            to=_LEADS_TO[decision],
+            actor=caller.name,
+            note=change.note,
+            disposition=change.disposition,
         )
-    wired.metrics.decided(changed.state, changed.first_seen)
+    wired.metrics.decided(changed)
     response.headers["ETag"] = f'"{changed.version}"'
     return AlertAnswer.of(changed)
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from services.api import alerts, captures, health, inspections, maps, quarantine
+from services.api import alerts, captures, health, inspections, labels, maps, quarantine
 from services.api.access import Access, keys_for
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
@@ -19,7 +19,7 @@ from services.api.pulse import Pulse
 from services.api.schemas import PREFIX
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
-from services.dashboard import actions, live, pages, reference, service
+from services.dashboard import actions, live, pages, quality, reference, report, service, stacks, unknown
 from services.dashboard.looks import STATIC, problem_page
 from services.records.session import Database
 from services.settings import Settings
@@ -80,7 +80,9 @@ def create_app(
         accept=accept,
     )
     handle_errors(app, problem_page)
-    for module in (captures, inspections, maps, alerts, quarantine, health, pages, actions, service, reference, live):
+    machines = (captures, inspections, maps, alerts, quarantine, labels, health)
+    people = (pages, actions, unknown, stacks, quality, report, service, reference, live)
+    for module in (*machines, *people):
         app.include_router(module.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

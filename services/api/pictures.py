@@ -73,6 +73,24 @@ def png(drawing: Drawing, size: int, theme: Theme) -> bytes:
     return _encode(_on_disc(canvas, colours))
 
 
+def stack_png(share: NDArray[np.float64], size: int, theme: Theme) -> bytes:
+    """A stack of wafers as a square picture; the largest share has the full colour.
+
+    Args:
+        share: (cells, cells), row 0 at the top: share of the wafers that have something in the cell.
+        size: side in pixels.
+        theme: light or dark page.
+    """
+    colours = COLOURS[theme]
+    canvas = np.empty((size, size, 3), np.float32)
+    canvas[:] = colours.disc
+    cells = np.arange(size) * share.shape[0] // size
+    shown = share[cells][:, cells] / max(1e-9, float(share.max(initial=0)))
+    seen = shown > 0
+    canvas[seen] = _ramp(shown[seen], (colours.disc, *colours.ramp))
+    return _encode(_on_disc(canvas, colours))
+
+
 def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colours: Colours) -> None:
     size = canvas.shape[0]
     u, v = (places.astype(np.int64) * size) >> 16

@@ -60,6 +60,7 @@ _STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
 _STATUS_OF_CODE = {
     "no-such-alert": HTTPStatus.NOT_FOUND,
     "no-such-job": HTTPStatus.NOT_FOUND,
+    "no-such-inspection": HTTPStatus.NOT_FOUND,
     "alert-state": HTTPStatus.CONFLICT,
     "job-state": HTTPStatus.CONFLICT,
     "version-missing": HTTPStatus.PRECONDITION_REQUIRED,

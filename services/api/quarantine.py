@@ -1,10 +1,11 @@
-"""GET /quarantine: files that could not be inspected, with their reasons."""
+"""GET /quarantine: files that could not be inspected, with their reasons; and another try for them."""
 
 from fastapi import APIRouter
 
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.schemas import PREFIX, JobAnswer, Listing
 from services.api.wiring import Wired
+from services.jobs import retry
 from services.records import queries
 
 routes = APIRouter(prefix=PREFIX, tags=["quarantine"])
@@ -16,3 +17,18 @@ def quarantine(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Li
     with wired.database.read() as session:
         page = queries.quarantine(session, limit=limit, after=cursor)
     return Listing(items=[JobAnswer.of(one) for one in page.items], next=next_of(page))
+
+
+@routes.post(
+    "/jobs/{job_id}/retry",
+    responses={404: {"description": "No such job."}, 409: {"description": "It did not fail."}},
+)
+def try_again(job_id: int, wired: Wired) -> JobAnswer:
+    """Put a file that failed back into the queue: after a bug fix, or with a new bundle."""
+    with wired.database.write() as session:
+        retry(session, job_id)
+    wired.pulse.forget()
+    with wired.database.read() as session:
+        found = queries.job(session, job_id)
+    assert found is not None
+    return JobAnswer.of(found)

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.domain.alert import AlertState, Severity
+from models.domain.alert import AlertState, Disposition, Severity
 from models.domain.capture import CaptureKind
 from models.domain.errors import Complaint
 from models.domain.verdict import Reason, Verdict
@@ -245,6 +245,8 @@ class AlertAnswer(Answer):
     version: int = Field(description="Name it when you change the alert.", examples=[1])
     handled_by: str | None
     handled_at: datetime | None
+    assigned_to: str | None
+    disposition: Disposition | None = Field(description="Why it was closed.")
 
     @classmethod
     def of(cls, view: AlertSummary) -> "AlertAnswer":
@@ -254,6 +256,7 @@ class AlertAnswer(Answer):
             pattern=view.pattern, product=view.product, step=view.step, tool=view.tool, count=view.count,
             first_seen=view.first_seen, last_seen=view.last_seen, inspection=view.inspection_id, job=view.job_id,
             version=view.version, handled_by=view.handled_by, handled_at=view.handled_at,
+            assigned_to=view.assigned_to, disposition=view.disposition,
         )  # fmt: skip
 
 
@@ -298,3 +301,23 @@ class AlertChange(BaseModel):
 
     version: int | None = Field(None, description="The version you saw; or send it as If-Match.")
     note: str = Field("", max_length=2000, description="Why; kept in the history.")
+    disposition: Disposition | None = Field(None, strict=False, description="Reason code of a closing decision.")
+
+
+class Assignment(BaseModel):
+    """Who shall work on an alert."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"examples": [{"version": 1, "to": "Zoë"}]}
+    )
+
+    version: int | None = Field(None, description="The version you saw; or send it as If-Match.")
+    to: str = Field(max_length=80)
+
+
+class Comment(BaseModel):
+    """A note for an alert's history."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    text: str = Field(min_length=1, max_length=2000, examples=["Chuck 2 looks worn."])

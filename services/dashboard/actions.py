@@ -7,14 +7,15 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from models.domain.alert import AlertState
+from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError
-from services.alerting.handling import StaleAlert, change_alert
+from services.alerting.handling import StaleAlert, assign_alert, change_alert, comment_alert
 from services.api.access import COOKIE, LOGIN_S, Principal
 from services.api.problems import UnauthorizedError
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import page
 from services.dashboard.pages import alert_page
+from services.jobs import retry
 
 SEE_OTHER = 303
 routes = APIRouter(include_in_schema=False)
@@ -42,11 +43,48 @@ def change(
     wired: Wired,
     caller: Caller,
     version: Annotated[int, Form()],
-    to: Annotated[AlertState, Form()],
+    to: Annotated[str, Form()],
     note: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    """The form on the alert's page."""
-    return _fulfil(request, wired, caller, _Wish(alert_id, version, to, note.strip()), f"/alerts/{alert_id}")
+    """The forms on the alert's page: `to` is a state, or a reason code, which names the state it closes with."""
+    reason = Disposition(to) if to in set(Disposition) else None
+    if reason is not None:
+        state = AlertState.FALSE_ALARM if reason.is_false_alarm else AlertState.RESOLVED
+    elif to in set(AlertState):
+        state = AlertState(to)
+    else:
+        raise InputError("not a state of an alert", where="to", expected=" | ".join(AlertState), got=to[:40])
+    wish = _Wish(alert_id, version, state, note.strip(), reason)
+    return _fulfil(request, wired, caller, wish, f"/alerts/{alert_id}")
+
+
+@routes.post("/alerts/{alert_id}/assign")
+def assign(
+    *,
+    alert_id: int,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    version: Annotated[int, Form()],
+    to: Annotated[str, Form(max_length=80)] = "",
+) -> Response:
+    """Say who works on it."""
+    try:
+        with wired.database.write() as session:
+            assign_alert(session, alert_id, version=version, to=to.strip(), actor=caller.name)
+    except StaleAlert as error:
+        return alert_page(request, wired, alert_id, stale=f"It is {error.complaint.got} now.")
+    wired.pulse.forget()
+    return RedirectResponse(f"/alerts/{alert_id}", SEE_OTHER)
+
+
+@routes.post("/alerts/{alert_id}/comment")
+def comment(alert_id: int, wired: Wired, caller: Caller, text: Annotated[str, Form(max_length=2000)] = "") -> Response:
+    """Add to the history."""
+    if text.strip():
+        with wired.database.write() as session:
+            comment_alert(session, alert_id, text=text, actor=caller.name)
+    return RedirectResponse(f"/alerts/{alert_id}", SEE_OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +95,35 @@ class _Wish:
     version: int
     to: AlertState
     note: str = ""
+    reason: Disposition | None = None
 
 
 def _fulfil(request: Request, wired: Wiring, caller: Principal, wish: _Wish, back: str) -> Response:
     try:
         with wired.database.write() as session:
             changed = change_alert(
-                session, wish.alert_id, version=wish.version, to=wish.to, actor=caller.name, note=wish.note
+                session,
+                wish.alert_id,
+                version=wish.version,
+                to=wish.to,
+                actor=caller.name,
+                note=wish.note,
+                disposition=wish.reason,
             )
     except StaleAlert as error:
         return alert_page(request, wired, wish.alert_id, stale=f"It is {error.complaint.got} now.")
-    wired.metrics.decided(changed.state, changed.first_seen)
+    wired.metrics.decided(changed)
     wired.pulse.forget()
     return RedirectResponse(back, SEE_OTHER)
+
+
+@routes.post("/jobs/{job_id}/retry")
+def try_again(job_id: int, wired: Wired) -> Response:
+    """Give a file in quarantine another try."""
+    with wired.database.write() as session:
+        retry(session, job_id)
+    wired.pulse.forget()
+    return RedirectResponse(f"/jobs/{job_id}", SEE_OTHER)
 
 
 def _own(path: str) -> str:

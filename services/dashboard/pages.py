@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from models.domain.alert import AlertState, Severity
+from models.domain.alert import AlertState, Disposition, Severity
 from services.alerting.history import first_broken
 from services.api.bundle_shelf import Limits
 from services.api.paging import PageCursor
@@ -15,6 +15,7 @@ from services.dashboard.glance import alert_tiles
 from services.dashboard.looks import address, page, part
 from services.dashboard.reading import Reading, read_verdict, rows
 from services.records import queries
+from services.records.labels import label_of, names_in_use
 from services.records.queries import LIVE, AlertFilter, InspectionFilter
 from services.records.views import InspectionSummary, NumberedVerdict
 
@@ -115,6 +116,7 @@ def alert_page(request: Request, wired: Wiring, alert_id: int, stale: str = "") 
         "chain_whole": chain_whole,
         "reading": _read(wired, detail.inspection, own) if detail.inspection else None,
         "stale": stale,
+        "dispositions": tuple(Disposition),
     }
     return page(request, "alert.html", wired.pulse.beat(), context, 409 if stale else 200)
 
@@ -165,6 +167,7 @@ def inspections(
     context |= {
         "which": which,
         "verdict": verdict,
+        "stack_url": address("/stack", **query),
         "after": cursor and str(cursor),
         "older": address("/inspections", **query, cursor=found.next) if found.next else None,
     }
@@ -180,9 +183,13 @@ def inspection(inspection_id: str, request: Request, wired: Wired) -> HTMLRespon
             raise NotFoundError("no such inspection", where=inspection_id[:80], remedy="see /inspections")
         listed = queries.gravest(session, inspection_id, limit=ROWS_SHOWN)
         part_of = queries.alerts_of(session, inspection_id)
+        word = label_of(session, shown.capture.id)
+        known = names_in_use(session)
     context = {
         "shown": shown,
         "alerts": part_of,
+        "word": word,
+        "known": known,
         "limits": _limits(wired, shown, listed),
         "reading": _read(wired, shown, listed),
         "windows": rows(listed, shown.normal),
@@ -194,9 +201,9 @@ def inspection(inspection_id: str, request: Request, wired: Wired) -> HTMLRespon
 @routes.get("/quarantine")
 def quarantine(request: Request, wired: Wired, cursor: PageCursor = None, part_: Part = None) -> HTMLResponse:
     """Files that could not be inspected, with their reasons."""
+    beat = wired.pulse.beat()
     with wired.database.read() as session:
         found = queries.quarantine(session, limit=FILES_SHOWN, after=cursor)
-    beat = wired.pulse.beat()
     context = {"jobs": found.items, "now": beat.now}
     if part_:
         return part("quarantine_rows.html", context)
@@ -210,11 +217,11 @@ def quarantine(request: Request, wired: Wired, cursor: PageCursor = None, part_:
 @routes.get("/jobs/{job_id}")
 def job(job_id: int, request: Request, wired: Wired, part_: Part = None) -> HTMLResponse:
     """One file on its way: how far it is, and what was found in it."""
+    beat = wired.pulse.beat()
     with wired.database.read() as session:
         found = queries.job(session, job_id)
         if found is None:
             raise NotFoundError("no such file", where=str(job_id), remedy="see /inspections")
         made = [queries.inspection_line(session, one) for one in found.inspection_ids[:WAFERS_SHOWN]]
-    beat = wired.pulse.beat()
     context = {"job": found, "inspections": [one for one in made if one is not None], "now": beat.now}
     return part("job_state.html", context) if part_ else page(request, "job.html", beat, context)

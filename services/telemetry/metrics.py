@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from models.domain.alert import Alert, AlertState
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Verdict
+from services.records.views import AlertSummary
 from services.telemetry.labels import BoundedValues
 
 PREFIX = "waferwatch"
@@ -100,7 +101,9 @@ class Metrics:
         self.alerts_repeated = self._counter(
             "alerts_repeated_total", "Findings that joined an alert already open.", "severity"
         )
-        self.alerts_closed = self._counter("alerts_closed_total", "Alerts closed by people.", "disposition")
+        self.alerts_closed = self._counter(
+            "alerts_closed_total", "Alerts closed by people, by reason code or state.", "disposition"
+        )
         self.acknowledge_delay = self._histogram(
             "alert_acknowledge_delay_seconds", "From an alert's first finding to its acknowledgement.", _ACKNOWLEDGE_S
         )
@@ -148,17 +151,12 @@ class Metrics:
         else:
             self.alerts_repeated.labels(alert.severity.value).inc()
 
-    def decided(self, state: AlertState, first_seen: datetime) -> None:
-        """Count what a person made of an alert.
-
-        Args:
-            state: what it became.
-            first_seen: when it was first raised, UTC with zone.
-        """
-        if state is AlertState.ACKNOWLEDGED:
-            self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - first_seen).total_seconds()))
-        elif state in (AlertState.RESOLVED, AlertState.FALSE_ALARM):
-            self.alerts_closed.labels(state.value).inc()
+    def decided(self, alert: AlertSummary) -> None:
+        """Count what a person made of an alert; `alert` is as it became."""
+        if alert.state is AlertState.ACKNOWLEDGED:
+            self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - alert.first_seen).total_seconds()))
+        elif alert.state in (AlertState.RESOLVED, AlertState.FALSE_ALARM):
+            self.alerts_closed.labels((alert.disposition or alert.state).value).inc()
 
     def notified(self, channel: str, *, delivered: bool) -> None:
         """Count one message handed to a channel."""

@@ -9,25 +9,37 @@ import { refreshTimes } from "./times.js";
 
 const parts = [...document.querySelectorAll("[data-live]")];
 const indicator = document.getElementById("live");
-let known = null;
+let known = { ...document.body.dataset }, source = null; // marks of what the page shows
 
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 connect();
 setInterval(refreshTimes, 15000);
 refreshTimes();
 document.addEventListener("submit", quietly);
 
+/* A hidden page lets go of its stream: browsers allow few connections to one host, and nobody is looking. */
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : connect()));
+addEventListener("pagehide", stop);
+addEventListener("pageshow", connect);
+
+function stop() {
+  source?.close();
+  source = null;
+}
+
 function connect() {
-  const source = new EventSource("/live");
+  if (source) return;
+  source = new EventSource("/live");
   source.addEventListener("open", () => say("on", "live"));
   source.addEventListener("change", (event) => {
     const now = JSON.parse(event.data);
-    for (const part of parts) if (known && known[part.dataset.live] !== now[part.dataset.live]) refresh(part);
+    for (const part of parts) if (known[part.dataset.live] !== now[part.dataset.live]) refresh(part);
     known = now;
     for (const [path, number] of Object.entries(now.counts)) count(path, number);
   });
-  source.addEventListener("error", () => say("off", source.readyState === EventSource.CLOSED ? "not live: reload" : "reconnecting"));
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  source.addEventListener("error", (event) => {
+    say("off", event.target.readyState === EventSource.CLOSED ? "not live: reload" : "reconnecting");
+  });
 }
 
 function say(state, text) {

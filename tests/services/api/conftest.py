@@ -48,7 +48,7 @@ class Service:
     def __init__(self, url: str, database: Database, intake: FakeIntake, metrics: Metrics, settings: Settings) -> None:
         self.url, self.database, self.intake = url, database, intake
         self.metrics, self.settings = metrics, settings
-        self.client = httpx.Client(base_url=url)
+        self.client = httpx.Client(base_url=url, timeout=60)
 
     def spool(self, content: str) -> None:
         """Put a file where the drawing store looks for it."""
