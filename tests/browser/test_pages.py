@@ -11,11 +11,25 @@ from playwright.sync_api import expect
 from models.domain.alert import AlertState
 from pipelines.simulate import UNKNOWN_PATTERNS
 from services.records import queries
+from services.records.labels import labels
 from tests.browser.conftest import Site, Visit
 from tests.browser.seeding import Wafer
 
 pytestmark = pytest.mark.browser
-PAGES = ["/alerts", "/inspections", "/quarantine", "/service", "/upload"]
+EMPTY = {
+    "/alerts": "Nothing needs you",
+    "/inspections": "Nothing inspected yet",
+    "/unknown": "Nothing unknown waits for a name",
+    "/quality": "Nothing was inspected in this time",
+    "/quarantine": "Every file could be read",
+    "/service": "Everything is running",
+    "/stack": "No wafer fits",
+    "/report": "Nothing: every alert is closed",
+    "/audit": "Nothing was done in this time",
+    "/upload": "Other ways in",
+    "/api": "API for programs",
+}
+PAGES = list(EMPTY)
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 
 
@@ -38,13 +52,10 @@ def test_every_page_is_whole(site: Site, visit: Visit, width: int, scheme: str, 
         page.screenshot(path=tmp_path / "page.png", full_page=True)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_empty_pages_teach(visit: Visit, path: str) -> None:
-    page = visit().open(path)
-    expect(page.locator("main")).to_contain_text({
-        "/alerts": "Nothing needs you", "/inspections": "Nothing inspected yet",
-        "/quarantine": "Every file could be read", "/service": "Everything is running", "/upload": "Other ways in",
-    }[path])  # fmt: skip
+def test_empty_pages_teach(visit: Visit) -> None:
+    watched = visit()
+    for path, lesson in EMPTY.items():
+        expect(watched.open(path).locator("main")).to_contain_text(lesson)
 
 
 def test_acknowledging_takes_one_click_and_no_reload(site: Site, visit: Visit) -> None:
@@ -164,3 +175,26 @@ def test_names_from_files_are_text_and_nothing_else(site: Site, visit: Visit) ->
         assert page.evaluate("window.hacked") is None, path
         assert page.locator("img[src=x]").count() == 0, path
     expect(watched.open(f"/inspections/{shown}").locator("h1")).to_contain_text(EVIL)
+
+
+def test_a_stranger_is_named_and_leaves_the_inbox(site: Site, visit: Visit) -> None:
+    stranger = next(iter(UNKNOWN_PATTERNS))
+    site.seeder.gallery([stranger, stranger])
+    page = visit().open("/unknown")
+    page.get_by_label("What it shows").first.fill("Comet")
+    page.get_by_role("button", name="Name").first.click()
+    expect(page.locator("main")).to_contain_text("Comet")
+    with site.database.read() as session:
+        assert {one.name for one in labels(session)} == {"Comet"}
+
+
+def test_an_alert_is_closed_with_a_reason(site: Site, visit: Visit) -> None:
+    site.seeder.gallery(["Ring"])
+    page = visit().open("/alerts/1")
+    page.get_by_label("Works on it").fill("Zoë")
+    page.get_by_role("button", name="Assign").click()
+    expect(page.locator(".history")).to_contain_text("assigned to Zoë")
+    page.get_by_text("Close it, with a reason").click()
+    page.get_by_role("button", name="Nuisance defects").click()
+    expect(page.locator("main")).to_contain_text("Closed as false alarm (nuisance defects)")
+    assert states(site) == [AlertState.FALSE_ALARM]
