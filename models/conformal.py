@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.domain.errors import ConfigurationError
 
+_TAIL = 0.1
+"""Share of the known windows that shape the tail."""
+
 
 def p_values(scores: ArrayLike, calibration: ArrayLike) -> NDArray[np.float64]:
     """How usual each score is among known ones: p = (1 + #{calibration >= score}) / (n + 1).
@@ -27,6 +30,28 @@ def p_values(scores: ArrayLike, calibration: ArrayLike) -> NDArray[np.float64]:
     ordered = np.sort(np.asarray(calibration))
     at_least = len(ordered) - np.searchsorted(ordered, np.asarray(scores), side="left")
     return (1 + at_least) / (len(ordered) + 1)
+
+
+def tail_p_values(scores: ArrayLike, calibration: ArrayLike) -> NDArray[np.float64]:
+    """P-values that go on falling beyond the strangest known window, so that the very strange is told from the strange.
+
+    Counting stops at 1 / (n + 1); above the 90 % quantile u the excess over u is taken for exponential (peaks over
+    threshold: Pickands, Ann. Statist. 3, 1975, with shape 0). For combining scores; promises rest on `threshold`.
+
+    Args:
+        scores: (N,), higher is stranger.
+        calibration: (n,), scores of known windows that were not used to fit the score.
+
+    Returns:
+        (N,), within (0, 1]; falls strictly above u.
+    """
+    values, known = np.asarray(scores, dtype=np.float64), np.asarray(calibration, dtype=np.float64)
+    start = np.quantile(known, 1 - _TAIL)
+    excess = (known[known > start] - start).mean() if (known > start).any() else 0.0
+    if excess <= 0:
+        return p_values(values, known)
+    tail = np.maximum(_TAIL * np.exp(-np.maximum(values - start, 0) / excess), np.finfo(np.float64).tiny)
+    return np.where(values > start, tail, p_values(values, known))
 
 
 def threshold(calibration: ArrayLike, budget: float) -> float:

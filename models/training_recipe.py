@@ -70,6 +70,7 @@ class TrainingRecipe(Section):
         patience: epochs without a better validation figure before training ends; None = never early.
         precision: `auto` takes bfloat16 where the device computes with it.
         augmentation: changes that keep the label.
+        strangers: patches that belong to no class, made of known ones, per patch of a batch; exclusive labels only.
         seed: of everything random.
     """
 
@@ -92,4 +93,5 @@ class TrainingRecipe(Section):
     patience: PositiveInt | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     augmentation: AugmentationRecipe = AugmentationRecipe()
+    strangers: Share = 0.0
     seed: NonNegativeInt = 0

@@ -1,4 +1,4 @@
-"""Several scores in one: conformal p-values combined by Fisher's method (Fisher, 1932).
+"""Several scores in one: conformal p-values, continued beyond the known, combined by Fisher's method (Fisher, 1932).
 
 The p-values of one window depend on each other, so the sum follows no chi-squared law; it is a score like any other and
 is calibrated again by whoever sets the threshold.
@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.conformal import p_values
+from models.conformal import tail_p_values
 from models.open_set.score import NoveltyScore
 
 
@@ -33,7 +33,7 @@ class Fusion:
         # one number per window and score: the trip to the CPU is cheap and keeps one definition of a p-value
         total = sum(
             (
-                torch.from_numpy(p_values(score.score(logits, embeddings).cpu().numpy(), known.numpy())).log()
+                torch.from_numpy(tail_p_values(score.score(logits, embeddings).cpu().numpy(), known.numpy())).log()
                 for score, known in zip(self.scores, self.calibration, strict=True)
             ),
             torch.zeros(len(embeddings), dtype=torch.float64),

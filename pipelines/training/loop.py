@@ -28,6 +28,7 @@ from pipelines.training.losses import Loss, build_loss
 from pipelines.training.schedule import momentum_at, rate_share
 from pipelines.training.scoring import Score, logits_of, score
 from pipelines.training.state import EpochRecord, State
+from pipelines.training.strangers import with_strangers
 
 _ON_DEVICE_BYTES = 8 << 30
 """Pixels up to this size are moved to the accelerator once instead of batch by batch."""
@@ -217,6 +218,8 @@ class _Run:
             pixels = self.pixels[rows.to(self.pixels.device)].to(device)
             picked = time.perf_counter()
             pixels, targets = self.augmenter(pixels, self.targets[rows.to(device)], generator)
+            if recipe.strangers and self.job.train.labels.exclusive:
+                pixels, targets = with_strangers(pixels, targets, self.job.train.labels, recipe.strangers, generator)
             augmenting += time.perf_counter() - picked
             self._train_mode(head_only=number >= recipe.epochs)
             rate = self._set_rate(number, step)

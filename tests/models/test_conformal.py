@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.conformal import p_values, threshold, thresholds_by_class
+from models.conformal import p_values, tail_p_values, threshold, thresholds_by_class
 from models.domain.errors import ConfigurationError
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)
@@ -58,3 +58,19 @@ def test_each_class_keeps_its_own_promise() -> None:
         assert (scores[predicted == index] > own[name]).mean() == pytest.approx(0.05, abs=0.001)
     common = threshold(scores, 0.05)
     assert (scores[predicted == 1] > common).mean() > 0.09
+
+
+def test_tail_p_values_go_on_falling_beyond_the_strangest_known() -> None:
+    calibration = np.random.default_rng(0).exponential(size=200)
+    scores = np.linspace(0, 4 * calibration.max(), 400)
+    tail = tail_p_values(scores, calibration)
+    assert (np.diff(tail) <= 1e-12).all()
+    beyond = scores > calibration.max()
+    assert (np.diff(tail[beyond]) < 0).all()
+    assert len(np.unique(p_values(scores[beyond], calibration))) == 1
+    # the calibration is exponential itself: the continued p-values must be about right
+    np.testing.assert_allclose(tail_p_values([5.0], calibration), np.exp(-5.0), rtol=1.5)
+
+
+def test_tail_p_values_without_a_tail_are_counted() -> None:
+    np.testing.assert_array_equal(tail_p_values([0, 1, 2], [1, 1, 1]), p_values([0, 1, 2], [1, 1, 1]))

@@ -10,7 +10,7 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.neighbors import NearestNeighbors
 
-from models.conformal import p_values
+from models.conformal import tail_p_values
 from models.domain.errors import ConfigurationError
 from models.open_set import Head, Known, NoveltyScore, arrays_of, fit, restore, some_of_each
 from models.open_set.fitting import fit_mahalanobis, fit_mixture, fit_vim
@@ -151,7 +151,7 @@ def test_fusion_is_fishers_sum_of_p_values() -> None:
     for name in names:
         single = fit(recipe(name), known())
         calibration = single.score(held_out.logits, held_out.embeddings)
-        expected -= 2 * np.log(p_values(single.score(asked.logits, asked.embeddings).numpy(), calibration.numpy()))
+        expected -= 2 * np.log(tail_p_values(single.score(asked.logits, asked.embeddings).numpy(), calibration.numpy()))
     np.testing.assert_allclose(fused.score(asked.logits, asked.embeddings).numpy(), expected, rtol=1e-5)
 
 
