@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from models.domain.errors import ConfigurationError, InputError
 from models.domain.tiling import Level, Window
@@ -40,9 +41,11 @@ def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Seq
     manifest = read_dataset_manifest(directory)
     pixels: list[NDArray[np.uint8]] = []
     tables: list[pa.Table] = []
-    for batch in _batches(directory / "samples.parquet", splits, _AT_ONCE[manifest.kind]):
-        pixels.append(draw(payloads(manifest.kind, batch), tile))
-        tables.append(pa.Table.from_batches([batch]).select(["id", "labels", "group", "split"]))
+    # Drawing is many small matrix products: threads that wait for each other made it several times slower.
+    with threadpool_limits(1):
+        for batch in _batches(directory / "samples.parquet", splits, _AT_ONCE[manifest.kind]):
+            pixels.append(draw(payloads(manifest.kind, batch), tile))
+            tables.append(pa.Table.from_batches([batch]).select(["id", "labels", "group", "split"]))
     if not pixels:
         raise ConfigurationError("no samples", where=str(directory), expected=f"splits {splits}")
     whole = np.concatenate(pixels)
