@@ -4,12 +4,15 @@
 
 Makes a tiled TIFF, decodes it with the library alone, row of tiles by row of tiles (`raw`), and cuts it end to end
 through `open_captures`: header checks, hash, decoding in the child, patches (`cut`). Each runs in a process of its own
-and each is measured twice, in turn; the better counts. Asserts that cutting reaches 0.8 of the raw rate, and that the
-peak memory of both processes of `cut` together stays below 500 MB. Needs free disk of about the image's size.
+and is measured twice, in turn; the better counts. Asserts that cutting reaches 0.8 of the raw rate by the clock, and
+that the peak memory of both processes of `cut` together stays below 500 MB. Where other work keeps the machine busy, a
+clock says nothing: then the rate is that of the busier of the two processes, in processor seconds, and the output says
+so. Needs free disk of about the image's size.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -48,16 +51,16 @@ def make(path: Path, side: int, bands: int) -> None:
 
 def raw(path: Path) -> dict[str, Any]:
     """Decode everything, a row of tiles at a time, and do nothing with it."""
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), time.process_time()
     with rasterio.Env(GDAL_CACHEMAX=64 << 20, GDAL_NUM_THREADS="1"), rasterio.open(path) as image:
         for top in range(0, image.height, TILE):
             image.read(window=Window(0, top, image.width, min(TILE, image.height - top)))
-    return {"seconds": time.perf_counter() - begin}
+    return {"seconds": time.perf_counter() - begin, "processor": [time.process_time() - before]}
 
 
 def cut_all(path: Path) -> dict[str, Any]:
     """Cut everything at the image's own pixels, end to end."""
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), time.process_time()
     (reader,) = open_captures(path)
     windows, total = 0, 0
     for patch in cut(reader, Tiling(tile=TILE, levels=(-1,))):
@@ -66,7 +69,13 @@ def cut_all(path: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     (child,) = isolation._idle
     peaks = [_peak_mb("self"), _peak_mb(str(child._process.pid))]
-    return {"seconds": seconds, "windows": windows, "peaks_mb": peaks, "sum": total}
+    processor = [time.process_time() - before, _processor_seconds(child._process.pid)]
+    return {"seconds": seconds, "processor": processor, "windows": windows, "peaks_mb": peaks, "sum": total}
+
+
+def _processor_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mb(process: str) -> float:
@@ -88,14 +97,18 @@ def compare(options: argparse.Namespace) -> None:
         _apart("make", path, options)
         size = path.stat().st_size / 1e6
         print(f"{options.side} x {options.side} x {options.bands}, tiles of {TILE}, {size:.0f} MB on disk")
-        runs = [(_apart("raw", path, options), _apart("cut", path, options)) for _ in range(2)]
+        runs: dict[str, list[dict[str, Any]]] = {"raw": [], "cut": []}
+        for task in ("raw", "cut", "raw", "cut"):
+            runs[task].append(_apart(task, path, options))
     pixels = options.side**2 * options.bands / 1e6
-    alone = min(one["seconds"] for one, _ in runs)
-    ours = min(other["seconds"] for _, other in runs)
-    peak = max(sum(other["peaks_mb"]) for _, other in runs)
+    busy = os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
+    cost = {task: min(max(run["processor"]) if busy else run["seconds"] for run in runs[task]) for task in runs}
+    alone, ours = cost["raw"], cost["cut"]
+    print("by processor seconds: the machine is busy" if busy else "by the clock")
+    peak = max(sum(run["peaks_mb"]) for run in runs["cut"])
     print(f"decode alone    {alone:7.2f} s  {pixels / alone:7.0f} MB/s")
     print(f"cut end to end  {ours:7.2f} s  {pixels / ours:7.0f} MB/s  {alone / ours:.2f} of it (>= {RATE})")
-    print(f"{runs[0][1]['windows']} windows; peak memory {peak:.0f} MB, both processes (< {MEMORY_MB})")
+    print(f"{runs['cut'][0]['windows']} windows; peak memory {peak:.0f} MB, both processes (< {MEMORY_MB})")
     assert alone / ours >= RATE
     assert peak < MEMORY_MB
 
