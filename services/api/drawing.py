@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.domain.capture import CaptureKind
 from models.domain.errors import InputError
 from models.domain.tiling import Window, pyramid
 from pipelines.ingestion import CaptureReader, DieGrid, DieMap, DieReader, PointMap, PointReader
@@ -142,6 +143,38 @@ def _draw_image(reader: CaptureReader) -> Drawing:
     pixels = reader.read(Window(level, 0, 0, level.height, level.width)).pixels
     geometry = {"kind": "image", "height": round(reader.capture.height), "width": round(reader.capture.width)}
     return Drawing(geometry, _NO_PLACES, _NO_CLASSES, _to_rgb(pixels))
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a capture in fractions of its height and width, 0..1."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+def draw_region(reader: CaptureReader, region: Region, px: int) -> NDArray[np.uint8]:
+    """A part of an image, sharp enough for `px` pixels across, read at that place only: uint8 (H, W, 3).
+
+    Raises:
+        InputError: the part is empty, or the capture is not an image.
+    """
+    capture = reader.capture
+    if capture.kind is not CaptureKind.IMAGE:
+        raise InputError("only images have regions", where=capture.name, got=capture.kind.value)
+    top, bottom = sorted((min(1.0, max(0.0, region.top)), min(1.0, max(0.0, region.bottom))))
+    left, right = sorted((min(1.0, max(0.0, region.left)), min(1.0, max(0.0, region.right))))
+    if top == bottom or left == right:
+        raise InputError("empty region", where=capture.name, got=str(region))
+    levels = pyramid(capture, 1)
+    sharp = [one for one in levels if max((right - left) * one.width, (bottom - top) * one.height) >= px]
+    level = sharp[0] if sharp else levels[-1]
+    first_row, first_column = int(top * level.height), int(left * level.width)
+    height = max(1, min(level.height - first_row, round((bottom - top) * level.height)))
+    width = max(1, min(level.width - first_column, round((right - left) * level.width)))
+    return _to_rgb(reader.read(Window(level, first_row, first_column, height, width)).pixels)
 
 
 def _to_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

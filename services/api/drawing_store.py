@@ -66,6 +66,29 @@ class DrawingStore:
         self._remember(capture_id, drawing)
         return drawing
 
+    def reader(self, capture_id: str, sha256: str) -> CaptureReader:
+        """The capture, opened anew: for parts of images, which are read at their place only.
+
+        Raises:
+            RetryableError: the file is not on this machine (yet).
+        """
+        for reader in self._opener(self._source(sha256)):
+            if reader.capture.id == capture_id:
+                return reader
+        raise RetryableError("the file does not hold this capture", where=sha256, expected=capture_id)
+
+    def _source(self, sha256: str) -> Path:
+        source = self._spool / sha256
+        if not source.is_file():
+            raise RetryableError(
+                "the file of this capture is not here",
+                where=sha256,
+                expected=f"a file in {self._spool}",
+                remedy="mount the spool that the inspectors use, or restore it",
+                code="no-source-file",
+            )
+        return source
+
     def _remember(self, capture_id: str, drawing: Drawing) -> None:
         with self._lock:
             self._memory[capture_id] = drawing
@@ -85,15 +108,7 @@ class DrawingStore:
             return None
 
     def _make(self, capture_id: str, sha256: str) -> Drawing:
-        source = self._spool / sha256
-        if not source.is_file():
-            raise RetryableError(
-                "the file of this capture is not here",
-                where=sha256,
-                expected=f"a file in {self._spool}",
-                remedy="mount the spool that the inspectors use, or restore it",
-                code="no-source-file",
-            )
+        source = self._source(sha256)
         found = None
         for ordinal, reader in enumerate(self._opener(source)):
             wanted = reader.capture.id == capture_id

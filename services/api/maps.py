@@ -1,4 +1,4 @@
-"""GET /inspections/{id}/map, /points, /picture.png: what a viewer needs to draw a capture."""
+"""GET /inspections/{id}/map, /points, /picture.png, /region.png: what a viewer needs to draw a capture."""
 
 import json
 from collections.abc import Callable
@@ -7,12 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.drawing import FORMAT, Drawing
+from services.api.drawing import FORMAT, Drawing, Region, draw_region
 from services.api.inspections import MISSING, UNCHANGING, find_line
-from services.api.pictures import Theme, png
+from services.api.pictures import Theme, pixels_png, png
 from services.api.schemas import PREFIX
 from services.api.wiring import Wired, Wiring
 
+Fraction = Annotated[float, Query(ge=0, le=1)]
 routes = APIRouter(prefix=f"{PREFIX}/inspections", tags=["maps"])
 
 
@@ -46,6 +47,28 @@ def picture(
 ) -> Response:
     """The capture as a square picture."""
     return _kept(request, inspection_id, "image/png", lambda: png(_drawing(wired, inspection_id), size, theme))
+
+
+@routes.get("/{inspection_id}/region.png", responses=MISSING, response_class=Response)
+def region(
+    *,
+    inspection_id: str,
+    wired: Wired,
+    request: Request,
+    top: Fraction,
+    left: Fraction,
+    bottom: Fraction,
+    right: Fraction,
+    size: Annotated[int, Query(ge=64, le=1600, description="How many pixels across it must be sharp for.")] = 1024,
+) -> Response:
+    """A part of an aerial image, read from the file at that place; in fractions of its height and width."""
+
+    def make() -> bytes:
+        line = find_line(wired, inspection_id)
+        reader = wired.drawings.reader(line.capture.id, line.sha256)
+        return pixels_png(draw_region(reader, Region(top, left, bottom, right), size))
+
+    return _kept(request, inspection_id, "image/png", make)
 
 
 def _drawing(wired: Wiring, inspection_id: str) -> Drawing:

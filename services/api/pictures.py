@@ -73,6 +73,11 @@ def png(drawing: Drawing, size: int, theme: Theme) -> bytes:
     return _encode(_on_disc(canvas, colours))
 
 
+def pixels_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels of an image, uint8 (H, W, 3), as they are."""
+    return _encode(pixels)
+
+
 def stack_png(share: NDArray[np.float64], size: int, theme: Theme) -> bytes:
     """A stack of wafers as a square picture; the largest share has the full colour.
 
@@ -95,7 +100,7 @@ def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colou
     size = canvas.shape[0]
     u, v = (places.astype(np.int64) * size) >> 16
     counts = np.bincount(v * size + u, minlength=size * size).reshape(size, size)
-    counts = _grown(counts, _mark_px(places.shape[1], size))
+    counts = _grown(counts, _mark_px(int(np.count_nonzero(counts)), size))
     most = int(counts.max(initial=0))
     if most == 0:
         return
@@ -105,9 +110,9 @@ def _paint_points(canvas: NDArray[np.float32], places: NDArray[np.uint16], colou
     canvas[seen] = _ramp(np.clip(share, 0, 1), colours.ramp)
 
 
-def _mark_px(points: int, size: int) -> int:
-    """Side of one defect's mark: small where there are many, so that they do not merge."""
-    fair = int(np.sqrt(_COVERED * size * size / max(1, points)))
+def _mark_px(occupied: int, size: int) -> int:
+    """Side of one defect's mark: small where many pixels have one, so that they do not merge."""
+    fair = int(np.sqrt(_COVERED * size * size / max(1, occupied)))
     return min(max(1, fair), max(2, min(4, size // 110)))
 
 

@@ -73,6 +73,7 @@ class InspectionAnswer(Answer):
     id: str = Field(examples=[_EXAMPLE_ID])
     capture: CaptureAnswer
     job: int
+    file_name: str = Field(description="Name of the file when these bytes came first.", examples=["wafer07.001"])
     label: str | None = Field(description="The capture's own label; null = none was stated.", examples=["Ring"])
     unknown: bool = Field(description="True if it was inspected and refused a label.")
     confidence: float = Field(ge=0, le=1, examples=[0.94])
@@ -99,6 +100,7 @@ class InspectionAnswer(Answer):
                 step=origin.step, tool=origin.tool, inspected_at=origin.inspected_at,
             ),
             job=view.job_id,
+            file_name=view.file_name,
             label=view.label,
             unknown=view.is_unknown,
             confidence=view.confidence,

@@ -48,10 +48,8 @@ class Watched:
     def open(self, path: str) -> Page:
         """Go there and wait until a map, if there is one, is drawn."""
         self.page.goto(self.site.url + path)
-        self.page.wait_for_function(
-            "() => [...document.querySelectorAll('wafer-viewer')].every((one) => !customElements.get('wafer-viewer')"
-            " || one.dataset.state === 'ready')"
-        )
+        if self.page.locator("wafer-viewer").count():
+            self.page.locator("wafer-viewer[data-state=ready]").wait_for()
         return self.page
 
 

@@ -92,9 +92,15 @@ export function drawWindows(context, camera, boxes, frame, colours, selected) {
     const [x, y, w, h] = windowRect(camera, box, frame);
     if (x > camera.width || y > camera.height || x + w < 0 || y + h < 0) continue;
     const quiet = box.kind === "normal" || box.kind === "not inspected";
+    const line = box.n === selected ? 3.5 : quiet ? 1 : 1.8;
+    if (!quiet) {
+      context.strokeStyle = colours.halo; // frames must be seen on any picture
+      context.lineWidth = line + 2;
+      context.strokeRect(x + 1, y + 1, w - 2, h - 2);
+    }
     context.strokeStyle = colours[box.kind];
     context.globalAlpha = quiet ? 0.35 : 1;
-    context.lineWidth = box.n === selected ? 3.5 : quiet ? 1 : 1.8;
+    context.lineWidth = line;
     context.setLineDash(box.kind === "unknown" ? [7, 4] : []);
     context.strokeRect(x + 1, y + 1, w - 2, h - 2);
     if (box.n === selected) {

@@ -24,6 +24,8 @@ export function buildPanel(viewer) {
   const bar = el("div", "viewer-bar");
   bar.append(switches(viewer), buttons(viewer, zoom));
   stage.append(viewer.canvas, tip);
+  const { kind, width, height } = viewer.geometry;
+  if (kind === "image") stage.style.aspectRatio = String(Math.max(1, width / height));
   root.append(bar, stage, readout);
   const key = legend(viewer);
   root.append(key.root);

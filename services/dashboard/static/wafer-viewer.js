@@ -1,12 +1,13 @@
 /* <wafer-viewer>: a wafer or an image with its windows and verdicts, to zoom into.
  *
  * Attributes: `map` (JSON geometry), `points` (binary places, see wafer-points.js), `windows` (JSON verdicts),
- * `picture` (PNG, images only). The element's content (a picture) is what readers without scripts see; it goes away
+ * `picture` and `region` (PNG of the whole and of parts, images only). The element's content (a picture) is what readers without scripts see; it goes away
  * once the first drawing stands.
  */
 
 import { Camera } from "./wafer-camera.js";
 import { colourise } from "./wafer-colours.js";
+import { ImageLayer } from "./wafer-image.js";
 import * as layers from "./wafer-layers.js";
 import { PointCloud, SPAN, markSize, nearest, rasterise } from "./wafer-points.js";
 import { buildPanel } from "./wafer-panel.js";
@@ -50,7 +51,9 @@ class WaferViewer extends HTMLElement {
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       this.cloud = new PointCloud(await answer.arrayBuffer(), geometry.classes.length > 1);
     } else if (geometry.kind === "image") {
-      this.picture = await picture(this.getAttribute("picture"));
+      const [whole, region] = [this.getAttribute("picture"), this.getAttribute("region")];
+      this.image = new ImageLayer({ whole, region, frame: this.frame, redraw: () => this.redraw() });
+      await this.image.load();
     }
   }
 
@@ -94,8 +97,8 @@ class WaferViewer extends HTMLElement {
     this.canvas.height = height;
     this.camera.resize(width, height);
     this.counts = new Uint32Array(width * height);
-    this.image = new ImageData(width, height);
-    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.inks = new ImageData(width, height);
+    this.pixels = new Uint32Array(this.inks.data.buffer);
     this.sheet = new OffscreenCanvas(width, height);
     this.sheetContext = this.sheet.getContext("2d");
     this.draw();
@@ -114,7 +117,7 @@ class WaferViewer extends HTMLElement {
     const began = performance.now(), { context, camera, geometry } = this, colours = this.#colours();
     context.clearRect(0, 0, camera.width, camera.height);
     if (geometry.kind === "image") {
-      if (this.picture) layers.drawPicture(context, camera, this.picture, this.frame, camera.zoom < 4);
+      this.image.draw(context, camera);
     } else this.#drawWafer(colours);
     if (this.shows.windows) layers.drawWindows(context, camera, this.boxes, this.frame, colours, this.selected);
     if (geometry.diameter_um) layers.drawScaleBar(context, camera, geometry.diameter_um, colours.ink);
@@ -147,14 +150,14 @@ class WaferViewer extends HTMLElement {
     const target = { width: camera.width, height: camera.height, counts };
     this.seen = rasterise(cloud, camera.view, target, size, this.shownClasses);
     colourise(counts, this.pixels, DARK.matches ? "dark" : "light", this.seen.max);
-    this.sheetContext.putImageData(this.image, 0, 0);
+    this.sheetContext.putImageData(this.inks, 0, 0);
     this.context.drawImage(this.sheet, 0, 0);
   }
 
   #colours() {
     const style = getComputedStyle(this), of = (name) => style.getPropertyValue(`--${name}`).trim();
     return {
-      disc: of("wafer-disc"), rim: of("wafer-rim"), grid: of("wafer-grid"), ink: of("ink-soft"), onTag: of("card"),
+      disc: of("wafer-disc"), rim: of("wafer-rim"), grid: of("wafer-grid"), ink: of("ink-soft"), onTag: of("card"), halo: of("wafer-halo"),
       pass: of("wafer-pass"), fail: of("wafer-fail"),
       normal: of("normal"), defect: of("defect"), unknown: of("unknown"), "not inspected": of("ink-soft"),
     };
@@ -189,12 +192,6 @@ async function json(url) {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   return answer.json();
-}
-
-async function picture(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-  return createImageBitmap(await answer.blob());
 }
 
 customElements.define("wafer-viewer", WaferViewer);

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.domain.errors import RetryableError
-from pipelines.ingestion import CaptureReader, DieMap, DieReader, PointMap, PointReader
-from services.api.drawing import Drawing, draw
+from models.domain.errors import InputError, RetryableError
+from pipelines.ingestion import CaptureReader, DieMap, DieReader, PointMap, PointReader, open_captures
+from services.api.drawing import Drawing, Region, draw, draw_region
 from services.api.drawing_store import DrawingStore
 from services.api.pictures import COLOURS, Theme, png
 from services.dashboard.looks import STATIC
@@ -137,3 +137,39 @@ def test_the_cache_stays_below_its_limit(tmp_path: Path) -> None:
 def test_a_file_that_is_elsewhere_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(RetryableError, match="not here"):
         DrawingStore(tmp_path, tmp_path / "cache", Opened()).get("x", sha("elsewhere"))
+
+
+def image_file(tmp_path: Path) -> Path:
+    pixels = np.zeros((300, 500, 3), np.uint8)
+    pixels[100:200, 250:500] = (200, 40, 10)
+    path = tmp_path / "field.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_a_region_of_an_image_is_read_at_its_place(tmp_path: Path) -> None:
+    (reader,) = open_captures(image_file(tmp_path))
+    inside = draw_region(reader, Region(top=0.4, left=0.6, bottom=0.6, right=0.9), 64)
+    assert inside.shape[1] >= 64
+    assert (inside == (200, 40, 10)).all()
+    assert not draw_region(reader, Region(0.0, 0.0, 0.3, 0.45), 64).any()
+
+
+@pytest.mark.parametrize("region", [Region(0.5, 0.5, 0.5, 0.9), Region(2.0, 0.0, 3.0, 1.0)])
+def test_an_empty_region_is_refused(tmp_path: Path, region: Region) -> None:
+    (reader,) = open_captures(image_file(tmp_path))
+    with pytest.raises(InputError, match="empty region"):
+        draw_region(reader, region, 64)
+
+
+def test_wafers_have_no_regions() -> None:
+    with pytest.raises(InputError, match="only images"):
+        draw_region(PointReader(capture(), POINTS), Region(0, 0, 1, 1), 64)
+
+
+def test_an_image_keeps_its_shape_in_pictures(tmp_path: Path) -> None:
+    (reader,) = open_captures(image_file(tmp_path))
+    drawing = draw(reader)
+    assert (drawing.geometry["height"], drawing.geometry["width"]) == (300, 500)
+    picture = Image.open(io.BytesIO(png(drawing, 100, Theme.LIGHT)))
+    assert picture.size == (100, 60)
