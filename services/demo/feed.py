@@ -35,14 +35,12 @@ class Found:
 
     Attributes:
         verdict: a pattern, 'unknown', or 'quarantined'.
-        likeliest: for an unknown, the label it would have been forced into.
         confidence: 0..1, of the likeliest class.
         seconds: from arrival to recorded verdict.
         reason: why, or the error.
     """
 
     verdict: str
-    likeliest: str
     confidence: float
     seconds: float
     reason: str
