@@ -38,11 +38,11 @@ def read_flat_rows(source: Source, table: TableBuilder, image_file: str) -> None
                 _leftover(source, table, region, used)
             source.advance(region.stop + 1)
             return
-        begin = source.position
-        to = region.in_source(int(region.spans[used, 0])) if used < len(region.spans) else region.stop
-        # a row longer than the region: come back with more of it
-        at_least = source.limits.block_bytes if used or to == region.stop else 2 * (region.stop - begin)
-        if at_least > source.limits.block_bytes + 2 * source.limits.row_bytes:
+        whole = used or not len(region.spans)
+        to = region.stop if used == len(region.spans) else region.in_source(int(region.spans[used, 0]))
+        # a row longer than the region: come back with more than all that is here
+        at_least = source.limits.block_bytes if whole else 2 * (len(source.data) - source.position)
+        if at_least > 2 * (source.limits.block_bytes + source.limits.row_bytes):
             raise source.too_long("a defect row", source.limits.row_bytes)
         source.advance(to - 1 if region.quoted is not None and used < len(region.spans) and region.quoted[used] else to)
 

@@ -10,6 +10,7 @@ from pipelines.ingestion.formats.klarf.document import ColumnType, DefectRows, F
 from pipelines.ingestion.formats.klarf.ending import read_end
 from pipelines.ingestion.formats.klarf.nested_rows import read_nested_rows
 from pipelines.ingestion.formats.klarf.nested_words import NestedWords
+from pipelines.ingestion.formats.klarf.record_spec import numbered
 from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.table import Budget, TableBuilder
 from pipelines.ingestion.formats.klarf.words import BLANKS, capitals, nested_rows, nested_words, whole
@@ -127,16 +128,11 @@ class NestedReader:
         self._compare(f"the columns of {name}", "columns", declared, len(words) / 2, line)
         if len(words) > 2 * self._source.limits.columns:
             raise self._source.too_many("columns", self._source.limits.columns)
-        seen: dict[str, int] = {}
-        columns = []
-        for kind, label in zip(words[::2], words[1::2], strict=False):
-            upper = capitals(label)
-            seen[upper] = seen.get(upper, 0) + 1
-            if seen[upper] > 1:
-                self._source.problems.wrong("double-column", f"list {name} has two columns {upper}", line=line)
-                upper = f"{upper}.{seen[upper]}"
-            columns.append(ColumnType(upper, kind))
-        return tuple(columns)
+        names = [capitals(label) for label in words[1::2]]
+        new = numbered(names)
+        if new != names:
+            self._source.problems.wrong("double-column", f"list {name} names a column twice", line=line)
+        return tuple(map(ColumnType, new, words[::2]))
 
     def _defects(self, layout: tuple[ColumnType, ...], declared: str, line: int) -> DefectRows:
         self._check_layout(layout, line)

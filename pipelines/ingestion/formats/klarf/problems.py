@@ -26,6 +26,7 @@ class Problems:
     limit: int = 1000
     warnings: list[ReadWarning] = field(default_factory=list)
     unkept: int = 0
+    _seen: set[ReadWarning] = field(default_factory=set)
 
     @property
     def room(self) -> int:
@@ -34,10 +35,12 @@ class Problems:
 
     def warn(self, code: str, message: str, line: int | None = None) -> None:
         """Note something odd that is no error in either mode."""
-        if len(self.warnings) < self.limit:
-            self.warnings.append(ReadWarning(code, message, line or None))
-        else:
+        warning = ReadWarning(code, message, line or None)
+        if len(self.warnings) >= self.limit:
             self.unkept += 1
+        elif warning not in self._seen:  # what does not end within a block is looked at again
+            self.warnings.append(warning)
+            self._seen.add(warning)
 
     def wrong(
         self,

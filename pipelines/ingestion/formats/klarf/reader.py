@@ -22,8 +22,8 @@ from pipelines.ingestion.formats.klarf.words import BLANKS
 _BLANKS = BLANKS.encode()
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 1 << 10
-_FLAT = re.compile(rb"[ \t\r\n\v\f]*+FileVersion\b", re.IGNORECASE)
-_NESTED = re.compile(rb"[ \t\r\n\v\f]*+Record\s++FileRecord\b", re.IGNORECASE)
+_FLAT = re.compile(rb"[ \t\r\n\v\f]*+FileVersion(?=[ \t\r\n\v\f;]|\Z)", re.IGNORECASE)
+_NESTED = re.compile(rb"[ \t\r\n\v\f]*+Record\s++FileRecord(?=[ \t\r\n\v\f\"{]|\Z)", re.IGNORECASE)
 _OPENINGS = (b"fileversion", b"record filerecord")
 _FLAT_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 _FLAT_DEFAULT = "1.2"

@@ -1,10 +1,28 @@
 """The columns that a `DefectRecordSpec` announces."""
 
+from collections.abc import Sequence
+
 from models.domain.errors import InputError
 from pipelines.ingestion.formats.klarf.columns import is_image_column
 from pipelines.ingestion.formats.klarf.document import ColumnType, Statement
 from pipelines.ingestion.formats.klarf.problems import Problems
 from pipelines.ingestion.formats.klarf.words import capitals, whole
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """The names, those that were there before with a number behind them that makes them new."""
+    counts: dict[str, int] = {}
+    taken = set(names)
+    found = []
+    for name in names:
+        new = name
+        while name in counts and new in taken:
+            counts[name] += 1
+            new = f"{name}.{counts[name]}"
+        counts.setdefault(name, 1)
+        taken.add(new)
+        found.append(new)
+    return found
 
 
 def layout_of(statement: Statement, problems: Problems | None = None) -> tuple[ColumnType, ...]:
@@ -21,11 +39,7 @@ def layout_of(statement: Statement, problems: Problems | None = None) -> tuple[C
     count = whole(words[0]) if words else None
     if count is not None:
         words.pop(0)
-    names: list[str] = []
-    seen: dict[str, int] = {}
-    for word in words:
-        seen[word] = seen.get(word, 0) + 1
-        names.append(word if seen[word] == 1 else f"{word}.{seen[word]}")
+    names = numbered(words)
     layout = tuple(map(ColumnType, names))
     if sum(map(is_image_column, layout)) > 1:
         raise InputError(
@@ -35,7 +49,7 @@ def layout_of(statement: Statement, problems: Problems | None = None) -> tuple[C
         expected = ""
         if count != len(words):
             expected = f"{'a count and' if count is None else count} names"
-        elif len(seen) != len(words):
+        elif names != words:
             expected = "different names"
         if expected:
             problems.wrong(

@@ -57,9 +57,10 @@ def next_region(source: Source, at_least: int) -> Region:
         enough = len(data) - begin >= at_least
         if data.find(b'"', begin, end if end >= 0 else len(data)) >= 0:
             # no quoted value goes beyond its line, so whole lines can be cut
-            line_end = data.find(b"\n", end) if end >= 0 else data.rfind(b"\n", begin) if enough else -1
-            if line_end >= 0:
-                return _quoted_region(source, line_end + 1)
+            line_end = data.rfind(b"\n", begin) if enough else data.find(b"\n", end) if end >= 0 else -1
+            region = _quoted_region(source, line_end + 1) if line_end >= 0 else None
+            if region is not None and (enough or region.last):
+                return region
         elif end >= 0:
             return _plain_region(source, end, last=True)
         elif enough:

@@ -37,20 +37,24 @@ def take_single_row(source: Source, table: TableBuilder, image_file: str) -> boo
 def _split(words: list[bytes], table: TableBuilder) -> tuple[list[bytes], list[tuple[int, int]]] | None:
     """Cells and images of the row, in either dialect of IMAGELIST; None if it is not one row."""
     at, extra = table.image_at, len(words) - table.width
-    if at is None:
-        return (words, []) if not extra else None
-    count_at = table.plain_place("IMAGECOUNT")
-    stated = words[count_at] if count_at is not None and count_at < at else None
-    if extra < 0 or (stated is not None and not _is_count(stated, extra // 2)):
+    if extra < 0 or (at is None and extra):
         return None
-    if extra % 2 and not _is_count(words[at], extra // 2):
-        return None  # neither counted
-    if extra % 2 == 0 and stated is None:
-        return None  # nor pairs
+    if at is None:
+        return words, []
     listed = words[at + extra % 2 : at + extra]
-    if not all(map(_WHOLE.fullmatch, listed)):
+    if not _fits(words, table, extra) or not all(map(_WHOLE.fullmatch, listed)):
         return None
     return words[:at] + words[at + extra :], list(zip(map(int, listed[::2]), map(int, listed[1::2]), strict=True))
+
+
+def _fits(words: list[bytes], table: TableBuilder, extra: int) -> bool:
+    """True if the row says that it has as many images as it has room for: before the list (pairs), or in it too."""
+    assert table.image_at is not None
+    count_at = table.plain_place("IMAGECOUNT")
+    stated = words[count_at] if count_at is not None and count_at < table.image_at else None
+    if stated is not None and not _is_count(stated, extra // 2):
+        return False
+    return _is_count(words[table.image_at], extra // 2) if extra % 2 else stated is not None
 
 
 def _is_count(word: bytes, count: int) -> bool:
