@@ -80,8 +80,7 @@ def shares(session: ReadSession, over: Span, which: InspectionFilter) -> tuple[S
     wanted = (
         select(label, is_normal, func.count())
         .select_from(InspectionRow)
-        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
-        .where(*_within(over), *which.conditions())
+        .where(*_within(over), *_chosen(which))
         .group_by(label, is_normal)
     )
     found = [Share(name, number, bool(normal)) for name, normal, number in session.execute(wanted).tuples()]
@@ -102,8 +101,7 @@ def intervals(session: ReadSession, over: Span, step: timedelta, which: Inspecti
     wanted = (
         select(place, func.count(), func.count(case((_DEFECT, 1))), func.count(case((_REFUSED, 1))))
         .select_from(InspectionRow)
-        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
-        .where(*_within(over), *which.conditions())
+        .where(*_within(over), *_chosen(which))
         .group_by(place)
     )
     found = {row[0]: row[1:] for row in session.execute(wanted).tuples()}
@@ -137,6 +135,14 @@ def alerts_of_span(session: ReadSession, over: Span, *, limit: int = 500) -> tup
         .limit(limit)
     )
     return tuple(alert_summary(row) for row in session.scalars(wanted))
+
+
+def _chosen(which: InspectionFilter) -> Sequence[ColumnElement[bool]]:
+    """The filter as conditions on inspections alone: without one, no capture is looked at."""
+    conditions = which.conditions()
+    if not conditions:
+        return ()
+    return (select(CaptureRow.id).where(CaptureRow.id == InspectionRow.capture_id, *conditions).exists(),)
 
 
 def _within(over: Span) -> Sequence[ColumnElement[bool]]:
