@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.domain.errors import ConfigurationError
-from models.network import MeanMax
+from models.network import MeanMax, Residual
 
 _POINTWISE = (nn.ReLU, nn.Tanh, nn.SiLU, nn.GELU, nn.Hardswish, nn.Identity)
 
@@ -106,6 +106,8 @@ def reach_of(features: nn.Module) -> Reach:
     Raises:
         ConfigurationError: padding, statistics over the patch, or branches.
     """
+    if any(isinstance(part, Residual) for part in features.modules()):
+        raise not_dense("network.name", "residual blocks pad and branch", "take network small with padding: none")
     stride, field = 1, 1
     for layer in _leaves(features):
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
@@ -126,8 +128,10 @@ def folded(features: nn.Module) -> nn.Module:
     """The same function with less to compute, for evaluation.
 
     Batch normalisation is multiplied into the convolution before it, and ReLU comes after a maximum instead of before,
-    where it has a quarter of the values: neither changes the result. Parts that are no plain sequence stay as they are.
+    where it has a quarter of the values: neither changes the result. Other parts stay as they are.
     """
+    if isinstance(features, Residual):
+        return Residual(nn.Sequential(folded(features.path)), features.shortcut)
     if not isinstance(features, nn.Sequential):
         return features
     layers: list[nn.Module] = []

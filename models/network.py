@@ -1,4 +1,4 @@
-"""Networks that give logits and embedding in one pass: our small one, LeNet-5, and torchvision's families.
+"""Networks that give logits and embedding in one pass: our own two, LeNet-5, and torchvision's families.
 
 Every network has the same three parts, so that what is built on it (views, open set, Grad-CAM, dense inference,
 transfer) need not know which it is:
@@ -9,12 +9,14 @@ transfer) need not know which it is:
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.domain.errors import ConfigurationError
 from models.parts import Parts, too_small
@@ -66,7 +68,7 @@ def build_network(recipe: Recipe, classes: int, *, pretrained: bool = False) -> 
     """
     channels = input_channels(recipe.preprocessing, recipe.channels)
     tile = recipe.tiling.tile
-    if recipe.network.weights is not None and recipe.network.name in ("small", "lenet5"):
+    if recipe.network.weights is not None and recipe.network.name in ("small", "residual", "lenet5"):
         raise ConfigurationError(
             "no ready weights for this network",
             where=f"recipe.network: {recipe.network.name}",
@@ -80,6 +82,8 @@ def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) ->
     match recipe.name:
         case "small":
             return small(recipe, channels, tile)
+        case "residual":
+            return residual(recipe, channels, tile)
         case "lenet5":
             return lenet5(channels, tile)
         case _:
@@ -112,20 +116,70 @@ def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
                 nn.ReLU(inplace=True),
             ]
             before = width
-    pooled = before
-    pooling: list[nn.Module] = [nn.AdaptiveAvgPool2d(1)]
-    if recipe.pooling == "mean+max":
-        pooling, pooled = [MeanMax()], 2 * before
-    embed = [*pooling, nn.Flatten()]
-    if recipe.embedding:
-        embed += [nn.Linear(pooled, recipe.embedding), nn.ReLU(inplace=True)]
-    if recipe.dropout:
-        embed.append(nn.Dropout(recipe.dropout))
     features = nn.Sequential(*layers)
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    return Parts(features, nn.Sequential(*embed), recipe.embedding or pooled)
+    return _embedded(recipe, features, before)
+
+
+class Residual(nn.Module):
+    """Two 3 × 3 convolutions that halve the map, beside a short cut (He et al., CVPR 2016).
+
+    The short cut is a mean of 2 × 2 and a 1 × 1 convolution: a stride alone would throw away three quarters of the map,
+    and with them the thin lines (He et al., CVPR 2019, "Bag of tricks", ResNet-D).
+    """
+
+    def __init__(self, path: nn.Sequential, shortcut: nn.Sequential) -> None:
+        """Keep the two ways; both halve the map."""
+        super().__init__()
+        self.path = path
+        self.shortcut = shortcut
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, F, ⌈H/2⌉, ⌈W/2⌉)."""
+        return functional.relu(self.path(inputs) + self.shortcut(inputs))
+
+
+def residual(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
+    """A 4 × 4 stem with stride 2, then one residual block for each further width, pooled over the whole map.
+
+    As it halves before it widens, it trains about twice as fast as `small`.
+    """
+    if tile < 2 ** len(recipe.widths):
+        raise too_small("residual", tile)
+    first = recipe.widths[0]
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, first, 4, stride=2, padding=1, bias=False),
+        _normalisation(recipe, first),
+        nn.ReLU(inplace=True),
+    ]
+    for before, width in pairwise(recipe.widths):
+        path = nn.Sequential(
+            nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
+            _normalisation(recipe, width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            _normalisation(recipe, width),
+        )
+        # rounded up like the strided convolution's, for maps of odd sides
+        shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, width, 1, bias=False))
+        layers.append(Residual(path, shortcut))
+    return _embedded(recipe, nn.Sequential(*layers), recipe.widths[-1])
+
+
+def _embedded(recipe: NetworkRecipe, features: nn.Module, width: int) -> Parts:
+    """The features with pooling, and the embedding the recipe asks for."""
+    pooling: nn.Module = nn.AdaptiveAvgPool2d(1)
+    if recipe.pooling == "mean+max":
+        pooling, width = MeanMax(), 2 * width
+    embed = [pooling, nn.Flatten()]
+    if recipe.embedding:
+        embed += [nn.Linear(width, recipe.embedding), nn.ReLU(inplace=True)]
+        width = recipe.embedding
+    if recipe.dropout:
+        embed.append(nn.Dropout(recipe.dropout))
+    return Parts(features, nn.Sequential(*embed), width)
 
 
 def lenet5(channels: int, tile: int) -> Parts:

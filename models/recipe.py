@@ -31,6 +31,7 @@ ScoreName = Literal[
 
 NetworkName = Literal[
     "small",
+    "residual",
     "lenet5",
     "alexnet",
     "vgg11_bn",
@@ -71,24 +72,28 @@ class PreprocessingRecipe(Part):
         std: likewise, positive.
         radius: append a channel with the distance from the patch's centre (0 there, 1 at the middle of its edges), for
             whole wafers, where ring, edge and centre are the names of patterns. Turning and mirroring leave it alone.
+        share: append the defect density (channel 0 of a wafer) on a linear scale as well. The log scale shows single
+            failed dies and thin lines; the linear one tells a third of all dies from two thirds.
     """
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
     radius: bool = False
+    share: bool = False
 
 
 class NetworkRecipe(Part):
     """Which network, and how large.
 
     Attributes:
-        name: `small` is our own; the others are LeNet-5 and torchvision's.
-        widths: channels of each block of `small`; between blocks the map is halved.
-        convolutions: 3 × 3 convolutions in each block of `small`.
-        normalisation: of `small`; `group` does not depend on the batch, `batch` is needed for dense inference.
+        name: `small` and `residual` are our own; the others are LeNet-5 and torchvision's. `residual` judges whole
+            wafers; it pads, so it cannot read large pictures densely.
+        widths: channels of each block of our own; between blocks the map is halved.
+        convolutions: 3 × 3 convolutions in each block of `small`; a residual block always has two.
+        normalisation: of our own; `group` does not depend on the batch, `batch` is needed for dense inference.
         padding: of `small`; `none` makes patch-wise and dense inference equal, `same` keeps small tiles usable.
-        pooling: of `small`; how the last map becomes one vector.
-        embedding: length of the embedding of `small`; 0 takes the pooled features as they are.
+        pooling: of our own; how the last map becomes one vector.
+        embedding: length of the embedding of our own; 0 takes the pooled features as they are.
         dropout: share of the embedding hidden while training.
         weights: torchvision weights to start from (`DEFAULT`), or none.
     """
@@ -159,6 +164,8 @@ class Recipe(Part):
         for name, values in (("mean", self.preprocessing.mean), ("std", self.preprocessing.std)):
             if len(values) not in (1, self.channels):
                 raise ValueError(f"preprocessing.{name} has {len(values)} values for {self.channels} channels")
+        if self.preprocessing.share and self.kind is not CaptureKind.WAFER:
+            raise ValueError("preprocessing.share needs the density channel that only wafers have")
         if len(set(self.views)) != len(self.views):
             raise ValueError("views repeat each other")
         if len(set(self.open_set.scores)) != len(self.open_set.scores):

@@ -23,6 +23,8 @@ class AugmentationRecipe(Section):
         symmetries: turn by quarters and mirror freely; set False where every pattern has a direction (notch, shadow).
         directed: classes that keep their direction although the others are turned and mirrored.
         rotation: turn by any angle (whole wafers: around their centre).
+        interpolate: mix the four nearest pixels where a turned pixel falls between them. Right for die maps, whose
+            pixels are shares of area, and for images; defects of points stay whole whatever is set here.
         shift: largest displacement of the whole picture, as a share of its side.
         jitter: standard deviation of each defect's displacement, as a share of the wafer's diameter.
         thin: largest share of the defects taken away.
@@ -36,6 +38,7 @@ class AugmentationRecipe(Section):
     symmetries: bool = True
     directed: tuple[str, ...] = ()
     rotation: bool = False
+    interpolate: bool = False
     shift: Share = 0.0
     jitter: Share = 0.0
     thin: Share = 0.0

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from models.domain.errors import InputError
 from models.domain.tiling import Window
 
+DENSITY_FULL = 1023
+"""Defects per pixel that fill a wafer's channel 0; more than that look the same. A die map counts 1023 times the failed
+share of the pixel's area, so that both kinds use the whole scale: 255 · log(1 + n) / log(1 + 1023)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:

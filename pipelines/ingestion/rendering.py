@@ -15,13 +15,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.patch import Patch
+from models.domain.patch import DENSITY_FULL, Patch
 from models.domain.tiling import Level, Window
 from pipelines.ingestion.point_index import count
 from pipelines.ingestion.wafer_maps import FAIL, DieGrid, DieMap, PointMap
 
-DENSITY_FULL = 1023
-"""Defects per pixel that fill channel 0; more than that look the same."""
 _DIES_AT_ONCE = 4096
 _MAPS_AT_ONCE = 512
 

@@ -1,12 +1,14 @@
 """Changes that keep the label, for whole batches at once, on the device that holds them.
 
 All geometry (symmetry, rotation, shift, coarser dies, jitter) is one gather: where does each pixel of the result come
-from? Nearest pixel, never interpolated: a wafer's pixel is a count of defects, and a blurred count is a picture no
-tool would ever send. What changes counts works on counts for points and on whole dies for die maps.
+from? By default from the nearest pixel: a point wafer's pixel is a count of defects, and a blurred count is a picture
+no tool would ever send. A die map's pixel is a share of area, and turning it may share it out (`interpolate`), on the
+linear scale. What changes counts works on counts for points and on whole dies for die maps.
 
 Uint8 in, uint8 out, so that training sees exactly the kind of pixels serving sees.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +16,11 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.domain.errors import ConfigurationError
+from models.domain.patch import DENSITY_FULL
 from models.domain.verdict import Labels
+from models.preprocessing import share
 from models.training_recipe import AugmentationRecipe
 from pipelines.dataset.samples import DatasetKind
-from pipelines.ingestion.rendering import DENSITY_FULL
 
 _COARSEST = 18
 """Dies across the coarsest grid that `regrid` imitates: the largest dies of WM-811K are about that."""
@@ -115,7 +118,10 @@ class Augmenter:
         if recipe.shift:
             move = (_rand((2, n, 1), pixels, generator) * 2 - 1) * (2 * recipe.shift)
             rows, columns = rows + move[0], columns + move[1]
-        moved = _gather(pixels, rows, columns, fill=self.kind is DatasetKind.IMAGES)
+        if recipe.interpolate and self.kind is not DatasetKind.POINTS:
+            moved = _interpolate(pixels, rows, columns, dies=self.kind is DatasetKind.DIE_MAPS)
+        else:
+            moved = _gather(pixels, rows, columns, fill=self.kind is DatasetKind.IMAGES)
         if recipe.jitter and self.kind is not DatasetKind.IMAGES:
             # Only defects move, not what was inspected; a pixel takes the defects of a near one.
             near = _normal((2, n, size * size), pixels, generator) * (2 * recipe.jitter)
@@ -185,6 +191,23 @@ def _gather(pixels: Tensor, rows: Tensor, columns: Tensor, *, fill: bool) -> Ten
     if not fill:
         found = found * inside[..., None]
     return found.reshape(n, size, size, channels)
+
+
+def _interpolate(pixels: Tensor, rows: Tensor, columns: Tensor, *, dies: bool) -> Tensor:
+    """Like `_gather`, but a place between pixels takes from the four around it; die maps by the share that failed."""
+    n, size = pixels.shape[:2]
+    values = pixels.permute(0, 3, 1, 2).float() / 255
+    if dies:
+        values[:, 0] = share(pixels[..., 0])
+    places = torch.stack([columns.expand(n, -1), rows.expand(n, -1)], dim=-1).view(n, size, size, 2)
+    beyond = "zeros" if dies else "border"
+    moved = functional.grid_sample(values, places, mode="bilinear", padding_mode=beyond, align_corners=False)
+    if dies:
+        moved[:, 0] = torch.log1p(moved[:, 0] * DENSITY_FULL) / math.log1p(DENSITY_FULL)
+    found = (moved.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    if dies:  # at the rim the log scale keeps a trace of a die where the inspected share rounds to nothing
+        found[..., 0] *= found[..., 1] > 0
+    return found
 
 
 def _hide(pixels: Tensor, chance: float, generator: Generator) -> Tensor:

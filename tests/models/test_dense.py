@@ -141,6 +141,7 @@ def test_a_map_speaks_of_windows(make_bundle: MakeBundle) -> None:
     [
         ({"network": {"widths": [4, 8], "padding": "same"}}, "padding"),
         ({"network": {"widths": [4, 8], "padding": "none", "normalisation": "group"}}, "GroupNorm"),
+        ({"network": {"name": "residual", "widths": [4, 8]}}, "take network small with padding: none"),
         ({"network": {"name": "squeezenet1_1"}}, "cannot read whole blocks"),
         ({"network": NETWORKS["small"], "preprocessing": {"radius": True}}, "radius"),
     ],

@@ -10,10 +10,10 @@ from torch import nn
 
 from models.backbones import _with_channels
 from models.domain.errors import ConfigurationError, RetryableError
-from models.network import MeanMax, Network, build_network, restore_network, weights_of
+from models.network import MeanMax, Network, Residual, build_network, restore_network, weights_of
 from models.recipe import NetworkName, NetworkRecipe, PreprocessingRecipe, Recipe, TilingRecipe
 
-QUICK = ("small", "lenet5", "resnet18", "squeezenet1_1", "mobilenet_v3_small")
+QUICK = ("small", "residual", "lenet5", "resnet18", "squeezenet1_1", "mobilenet_v3_small")
 
 
 def recipe(name: str = "small", channels: int = 2, tile: int = 64, **network: object) -> Recipe:
@@ -70,16 +70,18 @@ def test_lenet_has_the_parameters_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tile", "options"), [("lenet5", 12, {}), ("small", 64, {"padding": "none"}), ("alexnet", 16, {})]
+    ("name", "tile", "options"),
+    [("lenet5", 12, {}), ("residual", 8, {}), ("small", 64, {"padding": "none"}), ("alexnet", 16, {})],
 )
 def test_a_tile_that_vanishes_is_refused(name: str, tile: int, options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError, match="tile is too small"):
         build_network(recipe(name, tile=tile, **options), classes=3)
 
 
-def test_ready_weights_for_our_own_networks_are_refused() -> None:
+@pytest.mark.parametrize("name", ["small", "residual", "lenet5"])
+def test_ready_weights_for_our_own_networks_are_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="no ready weights"):
-        build_network(recipe(weights="DEFAULT"), classes=3)
+        build_network(recipe(name, weights="DEFAULT"), classes=3)
 
 
 def test_building_for_a_bundle_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +137,22 @@ def test_filters_for_colour_are_spread_over_other_channels() -> None:
 def test_tiling_recipe_is_what_the_probe_uses() -> None:
     wide = Recipe(name="x", tiling=TilingRecipe(tile=128), network=NetworkRecipe(padding="none"))
     assert build_network(wide, 2).head.in_features == 128
+
+
+@pytest.mark.parametrize("tile", [16, 50, 64])
+def test_the_residual_network_takes_odd_maps_and_says_what_it_has(tile: int) -> None:
+    options = {"widths": [24, 48, 96, 160], "pooling": "mean+max", "embedding": 0, "dropout": 0.2}
+    network = build_network(recipe("residual", 3, tile, **options), classes=9)
+    logits, embeddings = run(network, 2, 3, tile, tile)
+    assert logits.shape == (2, 9)
+    assert embeddings.shape == (2, 320)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 550_585
+
+
+def test_both_ways_of_a_residual_block_reach_the_logits() -> None:
+    block = build_network(recipe("residual", widths=[4, 8]), classes=3).features[3].eval()  # type: ignore[index]
+    assert isinstance(block, Residual)
+    maps = torch.randn(1, 4, 8, 8)
+    whole = block(maps)
+    assert whole.shape == (1, 8, 4, 4)
+    torch.testing.assert_close(whole, torch.relu(block.path(maps) + block.shortcut(maps)))

@@ -1,11 +1,16 @@
 """Pixels to numbers."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
 from models.domain.errors import ConfigurationError
-from models.preprocessing import Preprocessing, input_channels, radius
+from models.domain.patch import DENSITY_FULL
+from models.preprocessing import Preprocessing, input_channels, radius, share
 from models.recipe import PreprocessingRecipe
+from pipelines.ingestion.rendering import render_die_maps
 
 
 def test_each_channel_has_its_own_mean_and_deviation() -> None:
@@ -52,3 +57,29 @@ def test_other_patches_are_refused(wrong: torch.Tensor) -> None:
 
 def test_nothing_of_it_is_a_weight() -> None:
     assert not Preprocessing(PreprocessingRecipe(), channels=2).state_dict()
+
+
+def test_the_linear_share_undoes_the_renderers_log_scale() -> None:
+    # twelve dies of which three failed, in one pixel each: the renderer's own bytes
+    states = np.array([[1, 1, 2, 1], [2, 1, 1, 1], [1, 1, 1, 2]], np.uint8)
+    pixels = torch.from_numpy(render_die_maps([states], size=16))
+    result = Preprocessing(PreprocessingRecipe(share=True), channels=2)(pixels)
+    assert result.shape == (1, 3, 16, 16)
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert float(result[0, 2].mean()) == pytest.approx(3 / 12, rel=0.03)
+    torch.testing.assert_close(result[:, :2], Preprocessing(PreprocessingRecipe(), channels=2)(pixels))
+
+
+def test_every_share_survives_the_way_through_a_byte() -> None:
+    failed = torch.linspace(0, 1, 1000)
+    byte = (torch.log1p(failed * DENSITY_FULL) * 255 / math.log1p(DENSITY_FULL)).round().to(torch.uint8)
+    torch.testing.assert_close(share(byte), failed, rtol=0.015, atol=0.5 / DENSITY_FULL)
+
+
+def test_share_and_radius_stand_after_the_pixels_own_channels() -> None:
+    both = PreprocessingRecipe(share=True, radius=True)
+    pixels = torch.full((1, 4, 4, 2), 255, dtype=torch.uint8)
+    result = Preprocessing(both, channels=2)(pixels)
+    assert input_channels(both, 2) == result.shape[1] == 4
+    assert (result[0, 2] == 1).all()
+    torch.testing.assert_close(result[0, 3], radius(4, 4))

@@ -81,3 +81,8 @@ def test_a_missing_recipe_is_a_clear_error(tmp_path: Path) -> None:
 def test_several_errors_are_counted(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="1 more wrong"):
         Recipe.load(write(tmp_path, "name: wafer\nchannels: 0\ntiling: {tile: 0}\n"))
+
+
+def test_the_linear_share_is_for_wafers_only() -> None:
+    with pytest.raises(ConfigurationError, match="only wafers have"):
+        Recipe.parse({"name": "x", "kind": "image", "channels": 3, "preprocessing": {"share": True}}, "test")

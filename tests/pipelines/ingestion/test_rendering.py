@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.capture import Capture, CaptureKind
+from models.domain.patch import DENSITY_FULL
 from models.domain.tiling import Level, Tiling, Window, plan, pyramid, windows
 from pipelines.ingestion import rendering
 from pipelines.ingestion.point_index import count
-from pipelines.ingestion.rendering import DENSITY_FULL, render_die_maps, render_dies, render_points
+from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
 WAFER = Capture("0" * 64, CaptureKind.WAFER, "w", 300_000.0, 300_000.0)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.domain.errors import ConfigurationError
+from models.domain.patch import DENSITY_FULL
 from models.domain.verdict import Labels
 from models.network import build_network
 from models.recipe import Recipe
@@ -42,7 +43,7 @@ def augment(
 
 EVERYTHING = {
     "rotation": True, "shift": 0.03, "jitter": 0.02, "thin": 0.3, "noise": 0.2, "regrid": 0.5, "hide": 0.3,
-    "mix": 0.5, "photometry": 0.7,
+    "mix": 0.5, "photometry": 0.7, "interpolate": True,
 }  # fmt: skip
 
 
@@ -110,6 +111,31 @@ def test_nothing_is_found_where_nothing_was_inspected() -> None:
     for kind in (DatasetKind.POINTS, DatasetKind.DIE_MAPS):
         varied, _ = augment(wafer(200), one_hot(200), kind, **EVERYTHING)
         assert int(varied[..., 0][varied[..., 1] == 0].max()) == 0
+
+
+def test_a_turned_die_map_shares_its_area_out_and_loses_none() -> None:
+    pixels = torch.zeros(200, 32, 32, 2, dtype=torch.uint8)
+    pixels[..., 1] = 255
+    pixels[:, 10:22, 14:17, 0] = 255  # a bar of failed dies well inside: 36 pixels of area
+    turned, _ = augment(pixels, one_hot(200), DatasetKind.DIE_MAPS, rotation=True, interpolate=True)
+    area = (_decode(turned[..., 0]) / DENSITY_FULL).sum((1, 2))
+    assert area.mean() == pytest.approx(36, rel=0.02)
+    assert ((area - 36).abs() < 2).all(), "the nearest pixel alone would lose or double some"
+    between = (turned[..., 0] > 0) & (turned[..., 0] < 255)
+    assert between.flatten(1).any(1).float().mean() > 0.9
+
+
+def test_quarter_turns_stay_exact_when_interpolated() -> None:
+    pixels = wafer(100)
+    plain, _ = augment(pixels, one_hot(100), DatasetKind.DIE_MAPS)
+    smooth, _ = augment(pixels, one_hot(100), DatasetKind.DIE_MAPS, interpolate=True)
+    assert (plain.int() - smooth.int()).abs().max() <= 1
+
+
+def test_points_stay_whole_when_interpolated() -> None:
+    pixels = wafer(50)
+    first, _ = augment(pixels, one_hot(50), DatasetKind.POINTS, rotation=True, interpolate=True)
+    assert torch.equal(first, augment(pixels, one_hot(50), DatasetKind.POINTS, rotation=True)[0])
 
 
 def test_hidden_parts_are_marked_as_not_inspected() -> None:
