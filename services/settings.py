@@ -150,6 +150,11 @@ class Settings(BaseSettings):
         return self.home / "metrics"
 
     @property
+    def serving_mark(self) -> Path:
+        """A file that is there while this machine's inspectors are up, for whoever wants to wait for them."""
+        return self.home / "serving"
+
+    @property
     def route(self) -> str:
         """The route jobs take: the alias, or 'folder' where `bundle` names a bundle's folder."""
         return "folder" if Path(self.bundle).is_dir() else self.bundle

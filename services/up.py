@@ -1,6 +1,7 @@
 """The parts of a service on one machine, as the supervisor runs them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,16 @@ def parts() -> tuple[Part, ...]:
     )
 
 
+def prepare_home(settings: Settings) -> None:
+    """Make the folders, and empty the one where processes share metrics: dead ones would be counted for ever."""
+    settings.make_folders()
+    shutil.rmtree(settings.metrics_dir, ignore_errors=True)
+    settings.metrics_dir.mkdir(mode=0o700)
+
+
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, for processes that load them again."""
-    return {
+    """The settings as environment variables, for processes that load them again; and where they share metrics."""
+    return {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir)} | {
         f"{PREFIX}{name.upper()}": _text(getattr(settings, name))
         for name in settings.model_fields_set
         if getattr(settings, name) is not None

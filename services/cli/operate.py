@@ -24,10 +24,10 @@ def up() -> None:
     .waferwatch); a part that dies is started again. Settings are environment variables, WAFERWATCH_*.
     """
     from services.supervisor import Supervisor
-    from services.up import environment_of, parts
+    from services.up import environment_of, parts, prepare_home
 
     settings = Settings.load()
-    settings.make_folders()
+    prepare_home(settings)
     supervisor = Supervisor(parts(), settings.home / "logs", environment_of(settings))
     supervisor.stop_on_signals()
     terminal.print(

@@ -25,7 +25,6 @@ def run_serve(settings: Settings) -> None:
         RetryableError: Ray or the application died; the supervisor starts this part again.
     """
     lay_foundation(settings).database.close()  # replicas open their own; tables must exist before they do
-    stop = stop_on_signals()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get("RAY_ADDRESS")
     if address:
@@ -36,11 +35,14 @@ def run_serve(settings: Settings) -> None:
     try:
         serve.start(proxy_location="Disabled")
         serve.run(build(settings), name=APP_NAME, route_prefix=None)
+        stop = stop_on_signals()  # only now: Ray sets handlers of its own
+        settings.serving_mark.touch()
         _log.info("inspectors and classifiers are up")
         while not stop.wait(CHECK_S):
             _check()
         serve.shutdown()  # type: ignore[no-untyped-call]
     finally:
+        settings.serving_mark.unlink(missing_ok=True)
         ray.shutdown()
 
 

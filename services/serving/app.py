@@ -31,7 +31,11 @@ def build(arguments: dict[str, str] | Settings | None = None) -> Application:
         ClassifierReplica,
         name="classifier",
         num_replicas=settings.classifier_replicas,
-        ray_actor_options={"num_cpus": settings.classifier_cpus, "num_gpus": settings.classifier_gpus},
+        ray_actor_options={
+            "num_cpus": settings.classifier_cpus,
+            "num_gpus": settings.classifier_gpus,
+            "runtime_env": _environment(settings),
+        },
         max_ongoing_requests=256,
         max_queued_requests=1024,
         health_check_period_s=5,
@@ -42,9 +46,16 @@ def build(arguments: dict[str, str] | Settings | None = None) -> Application:
         InspectorReplica,
         name="inspector",
         num_replicas=settings.inspector_replicas,
-        ray_actor_options={"num_cpus": settings.inspector_cpus},
+        ray_actor_options={"num_cpus": settings.inspector_cpus, "runtime_env": _environment(settings)},
         health_check_period_s=5,
         health_check_timeout_s=30,
         graceful_shutdown_timeout_s=30,
     ).bind(classifier, settings)
     return inspector
+
+
+def _environment(settings: Settings) -> dict[str, dict[str, str]]:
+    """Replicas share their metrics with the API of their machine; Ray's own processes must not write there."""
+    if not settings.metrics_dir.is_dir():
+        return {}
+    return {"env_vars": {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir)}}
