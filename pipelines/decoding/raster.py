@@ -33,7 +33,6 @@ _environment = rasterio.Env(
     GDAL_NUM_THREADS="1",
     # Or a JPEG that claims 65,500 x 65,500 pixels decodes for minutes and comes out grey, without an error.
     GDAL_ERROR_ON_LIBJPEG_WARNING=True,
-    CPL_CURL_ENABLE_VSIMEM="NO",
 )
 _environment.__enter__()  # for the life of this process: entering it anew for each request would drop GDAL's cache
 _open_images: OrderedDict[tuple[Any, ...], "_Image"] = OrderedDict()

@@ -20,7 +20,7 @@ class Limits:
         pixels: width x height of an image; 141,000 x 141,000.
         bands: of an image.
         block_bytes: of one tile or strip of an image, which a decoder must hold whole.
-        dies: rows x columns of a die map, and dies of a wafer.
+        dies: rows x columns of a die map, and parts tested in a file.
         defects: of a file.
         columns: of a table.
         decoder_memory_bytes: address space of the decoding child.

@@ -69,8 +69,10 @@ def read_stdf(stream: BinaryIO, where: str, limits: Limits) -> list[FoundWafer]:
         for kind, body in _records(stream, where, state):
             ended = ended or kind == _MRR
             parts += kind == _PRR
-            if parts > limits.defects:
-                raise UnsafeInputError("too many parts", where=where, expected=f"at most {limits.defects}")
+            if parts > limits.dies:
+                raise UnsafeInputError(
+                    "too many parts", where=where, expected=f"at most {limits.dies}", code="too-many"
+                )
             _take(state, kind, body)
     except struct.error as error:
         raise InputError("STDF record shorter than its fields", where=where, got=str(error)) from error
