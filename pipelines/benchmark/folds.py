@@ -134,7 +134,7 @@ def write_fold(data_dir: str | Path, out: str | Path, fold: int, k: int, seed: i
     manifest = read_dataset_manifest(data_dir)
     index = pq.read_table(data_dir / "samples.parquet", columns=["id", "labels", "group"])
     labels = [tuple(sample or ()) for sample in index.column("labels").to_pylist()]
-    groups = index.column("group").to_pylist()
+    groups, identities = ([str(value) for value in index.column(name).to_pylist()] for name in ("group", "id"))
     split = _split(labels, groups, manifest, fold=fold, k=k, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     with pq.ParquetFile(data_dir / "samples.parquet") as file:
@@ -145,7 +145,6 @@ def write_fold(data_dir: str | Path, out: str | Path, fold: int, k: int, seed: i
                 own = pa.array(split[first : first + batch.num_rows].tolist(), pa.string())
                 writer.write_batch(batch.set_column(place, file.schema_arrow.field(place), own))
                 first += batch.num_rows
-    identities = index.column("id").to_pylist()
     counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
     for part, sample in zip(split.tolist(), labels, strict=True):
         counts[part].update(sample or (manifest.labels.normal or "nothing",))
