@@ -103,7 +103,8 @@ def register(session: WriteSession, spooled: Spooled, arrival: Arrival) -> Recei
 
 def arrival_key(path: Path, signature: Signature) -> str:
     """Names one state of one file in a watch folder, the same for every watcher."""
-    return key_of("watch", str(path), str(signature.size), str(signature.mtime_ns), str(signature.inode))
+    state = (signature.inode, signature.size, signature.mtime_ns, signature.ctime_ns)
+    return key_of("watch", str(path), *map(str, state))
 
 
 def key_of(*parts: str) -> str:

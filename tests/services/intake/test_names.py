@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.names import LONGEST, file_name, printable
@@ -26,6 +26,7 @@ def test_the_last_part_without_what_breaks_logs(path: str, name: str) -> None:
     assert file_name(path) == name
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_becomes_one_printable_line(text: str) -> None:
     shown = printable(text)
@@ -34,6 +35,7 @@ def test_any_text_becomes_one_printable_line(text: str) -> None:
     shown.encode()
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_of_a_file_system_too(raw: bytes) -> None:
     printable(os.fsdecode(raw)).encode()

@@ -153,6 +153,18 @@ def test_a_file_rewritten_under_its_name_is_a_new_one(bench: Bench) -> None:
     assert set(bench.jobs()) == {sha("first end"), sha("second end")}
 
 
+def test_another_file_with_the_same_name_size_and_time_is_not_taken_for_the_first(bench: Bench) -> None:
+    """Copies that preserve times, and file systems that use an inode again at once, make them alike but for ctime."""
+    watcher = bench.watcher(disposal=Disposal(Afterwards.DELETE))
+    for text in ("wafer 1 end", "wafer 2 end"):
+        path = bench.put("lot7.001", text)
+        os.utime(path, ns=(10**18, 10**18))
+        watcher.look()
+        watcher.look()
+        assert not path.exists()
+    assert set(bench.jobs()) == {sha("wafer 1 end"), sha("wafer 2 end")}
+
+
 def test_a_watcher_that_starts_again_does_not_take_everything_again(bench: Bench) -> None:
     for number in range(3):
         bench.put(f"{number}.001", f"wafer {number} end")
