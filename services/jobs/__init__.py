@@ -1,8 +1,8 @@
 """The durable queue: jobs are rows; a worker leases one, shows its fence with every write, and settles it once."""
 
 from services.jobs.lease import Lease, LeasePolicy, LostLease, claim, extend, hold, release
-from services.jobs.queue import cancel, enqueue, retry
 from services.jobs.settling import bury_silent, complete, fail, postpone, quarantine
+from services.jobs.submitting import cancel, enqueue, retry
 
 __all__ = [
     "Lease",

@@ -6,22 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for layer in ("models", "pipelines", "services") for path in (ROOT / layer).rglob("*.py"))
 BANNED_NAMES = {"utils", "util", "common", "core", "base", "manager", "helpers", "misc"}
 
 
-def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert lint_imports(config_filename=str(ROOT / ".importlinter"), no_cache=True) == 0
+def test_import_contracts_hold() -> None:
+    # In a process of its own: import-linter reconfigures logging, which would silence the loggers of other tests.
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_has_one_idea_and_says_it(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text.startswith('"""'), "first line says the file's idea"
+    assert text.removeprefix("r").startswith('"""'), "first line says the file's idea"
     assert len(text.splitlines()) <= 500
     assert not BANNED_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
 

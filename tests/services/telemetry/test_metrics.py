@@ -43,7 +43,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 def test_an_inspection_is_counted_by_its_own_verdict_and_by_its_windows(
     metrics: Metrics, verdict: Verdict, kind: str, label: str
 ) -> None:
-    metrics.inspected(inspection(verdict), novelty_threshold=0.1, seen_at=NOW - timedelta(seconds=3))
+    metrics.inspected(inspection(verdict), novelty_threshold=0.1, seen_at=datetime.now(UTC) - timedelta(seconds=3))
     assert value(metrics, "inspections_total", verdict=kind) == 1
     assert value(metrics, "verdicts_total", label=label) == 1
     assert value(metrics, "verdict_confidence_ratio_sum") == pytest.approx(verdict.confidence)
