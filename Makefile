@@ -7,7 +7,7 @@ BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lock clean
+.PHONY: help demo test test-slow fuzz check format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,10 +24,13 @@ demo: .venv/ready  ## simulate, train, release, start everything, feed wafers, s
 	$(BIN)/waferwatch demo
 
 test: .venv/ready  ## the fast tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not faults and not browser and not cluster"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not faults and not browser and not cluster and not fuzz"
 
-test-slow: .venv/ready  ## the rest: faults, browser, Ray, fuzzing
-	$(BIN)/python -m pytest -m "slow or faults or browser or cluster"
+test-slow: .venv/ready  ## the rest: faults, browser, Ray
+	$(BIN)/python -m pytest -m "(slow or faults or browser or cluster) and not fuzz"
+
+fuzz: .venv/ready  ## ten thousand damaged files of each format
+	$(BIN)/python -m pytest -n $(JOBS) -m fuzz
 
 check: .venv/ready  ## style, types, import contracts
 	$(BIN)/ruff check .

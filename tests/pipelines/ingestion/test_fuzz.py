@@ -106,13 +106,14 @@ def fuzz(kind: str, content: bytes, folder: Path, begin: int, end: int) -> int:
 def test_a_hundred_mutations(kind: str, samples: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "sound"
     path.write_bytes(samples[kind])
+    use(path)  # a decoding child that starts on a busy machine may need longer than a mutation may take
     assert use(path) == ""
     # If every mutation were refused at the door, the rooms behind it would not be tested.
     read = fuzz(kind, samples[kind], tmp_path, 0, 100)
     assert read or kind == "gzip"  # whose checksum lets nothing through
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", KINDS)
 def test_ten_thousand_mutations(kind: str, samples: dict[str, bytes], tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_damaged_files(seeds) -> None:
     fuzz(seeds, range(300))
 
 
-@pytest.mark.slow
+@pytest.mark.fuzz
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", range(10))
 def test_ten_thousand_damaged_files(seeds, part: int) -> None:
