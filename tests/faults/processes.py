@@ -24,7 +24,7 @@ def run_part(plant: Plant, part: str, kill_at: int | None = None, log: Path | No
     """
     process = _context.Process(target=_part, args=(plant, part, kill_at, log))
     process.start()
-    process.join(60)
+    process.join(180)  # the first one waits for the server to import everything
     assert process.exitcode is not None, f"{part} hangs"
     return process.exitcode
 

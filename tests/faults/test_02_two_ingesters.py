@@ -14,8 +14,8 @@ def test_two_ingesters_one_folder(plant: Plant) -> None:
         plant.put(f"{number}.001", text)
         plant.put(f"copy of {number}.001", text)
     with running(take_in, plant) as first, running(take_in, plant) as second:
-        first.join(60)
-        second.join(60)
+        first.join(180)
+        second.join(180)
         assert (first.exitcode, second.exitcode) == (0, 0)
     for part in ("ingest", "work", "relay"):
         assert run_part(plant, part) == 0

@@ -48,7 +48,7 @@ def stop_and_continue(plant: Plant, folder: Path, *, fenced: bool) -> str:
         else:
             claim_and_die(plant)
         os.kill(worker.pid, signal.SIGCONT)
-        worker.join(30)
+        worker.join(120)
         assert worker.exitcode == 0
     assert run_part(plant, "work") == 0
     assert run_part(plant, "relay") == 0
