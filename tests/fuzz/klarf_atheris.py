@@ -4,7 +4,8 @@
     python tests/fuzz/klarf_atheris.py CORPUS_FOLDER -max_total_time=600
 
 The corpus folder is filled with small sound files if it is empty. A file that breaks the reader is written to the
-working directory as `crash-…` or `timeout-…`; make a case of it in tests/pipelines/ingestion/formats/klarf/test_fuzz.py.
+working directory as `crash-…` or `timeout-…`; make a case of it in
+tests/pipelines/ingestion/formats/klarf/test_fuzz.py.
 """
 
 import io
@@ -91,7 +92,7 @@ def main() -> None:
         if not any(folders[0].iterdir()):
             for ordinal, data in enumerate(sound_files()):
                 (folders[0] / f"sound-{ordinal}").write_bytes(data)
-    atheris.Setup([*sys.argv, "-timeout=5", "-max_len=8192"], read_and_write)
+    atheris.Setup([sys.argv[0], "-timeout=5", "-max_len=8192", *sys.argv[1:]], read_and_write)
     atheris.Fuzz()
 
 
