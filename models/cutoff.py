@@ -22,6 +22,7 @@ class CutoffChoice:
         accuracy: with adaptive views.
         accuracy_one: with the first view alone.
         accuracy_all: with all views.
+        recovered: of the decisions that all views change against the first, the share that adaptive views change too.
     """
 
     cutoff: float
@@ -29,6 +30,7 @@ class CutoffChoice:
     accuracy: float
     accuracy_one: float
     accuracy_all: float
+    recovered: float
 
     @property
     def kept(self) -> float:
@@ -40,31 +42,39 @@ class CutoffChoice:
 def choose_cutoff(
     logits: Tensor, truth: Tensor, merge: Merge = "posteriors", *, keep: float = 0.95, weights: Tensor | None = None
 ) -> CutoffChoice:
-    """The lowest cut-off that keeps a share of what all views gain over the first.
+    """The lowest cut-off that recovers a share of the decisions all views change against the first.
+
+    The gain in accuracy itself is the difference of a few mended and broken decisions, and the cut-off that keeps it on
+    one set is mostly luck: on wafers of other lots it kept 76 %. The decisions changed, right or wrong, are several
+    times as many, and whoever recovers them keeps the gain.
 
     Args:
         logits: (V, N, K) of all views, in the order they will be taken.
-        truth: int64 (N,), class of each sample. Labels are exclusive.
+        truth: int64 (N,), class of each sample, to report the accuracy. Labels are exclusive.
         merge: how beliefs are merged.
-        keep: share of the gain to keep.
-        weights: (N,), how much each sample counts in the accuracy; None = all alike.
+        keep: share of the changed decisions to recover.
+        weights: (N,), how much each sample counts; None = all alike.
 
     Returns:
-        The cut-off and what it costs and brings; 0 (one view) where more views do not help.
+        The cut-off and what it costs and brings; 0 (one view) where more views change nothing.
     """
     first, everything = merge_views(logits[:1], merge), merge_views(logits, merge)
-    accuracy_one, accuracy_all = _accuracy(first, truth, weights), _accuracy(everything, truth, weights)
+    counts = torch.ones(len(truth), dtype=torch.float64) if weights is None else weights.double().cpu()
+    before, after, right = (answer.cpu() for answer in (first.argmax(-1), everything.argmax(-1), truth))
+    changed = float(counts[before != after].sum())
     candidates = torch.quantile(margin(first).float().cpu(), torch.linspace(0, 1, CANDIDATES))
     for cutoff in (0.0, *candidates.tolist()[1:], 1.0):
         belief = replay(logits, merge, cutoff)
+        answer = belief.probabilities.argmax(-1).cpu()
         choice = CutoffChoice(
             cutoff=cutoff,
-            views=float(belief.views.float().mean()),
-            accuracy=_accuracy(belief.probabilities, truth, weights),
-            accuracy_one=accuracy_one,
-            accuracy_all=accuracy_all,
+            views=float(belief.views.double().mean()),
+            accuracy=_share(counts, answer == right),
+            accuracy_one=_share(counts, before == right),
+            accuracy_all=_share(counts, after == right),
+            recovered=1 - float(counts[answer != after].sum()) / changed if changed else 1.0,
         )
-        if choice.kept >= keep:
+        if choice.recovered >= keep:
             break
     return choice
 
@@ -79,8 +89,5 @@ def replay(logits: Tensor, merge: Merge, cutoff: float | None) -> Belief:
     return gather(look, Looking(views=SYMMETRIES[: len(logits)], merge=merge, cutoff=cutoff))
 
 
-def _accuracy(probabilities: Tensor, truth: Tensor, weights: Tensor | None) -> float:
-    right = (probabilities.argmax(-1) == truth).double()
-    if weights is None:
-        return float(right.mean())
-    return float((right * weights).sum() / weights.sum())
+def _share(counts: Tensor, chosen: Tensor) -> float:
+    return float(counts[chosen].sum() / counts.sum())
