@@ -11,13 +11,15 @@ Check = Callable[[Path], None]
 
 
 def check_complete(path: Path, limits: Limits | None = None) -> None:
-    """Open every capture of a file, to its end.
+    """Open every capture of a file, to its end. An empty one may just have been created: it is not all there.
 
     Raises:
         RetryableError: it ends too early (`truncated`).
         InputError: it is wrong, whatever may come behind its end.
         ConfigurationError: it may not be read.
     """
+    if path.stat().st_size == 0:
+        raise RetryableError("file is empty so far", where=str(path), expected="content", code="truncated")
     try:
         for _ in open_captures(path, limits=limits):
             pass
