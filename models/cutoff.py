@@ -11,6 +11,9 @@ from models.views import SYMMETRIES, Belief, Looking, Merge, gather, margin, mer
 CANDIDATES = 64
 """Cut-offs tried, at quantiles of the margins that occur."""
 
+EAGER = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""Cut-offs tried where even the largest margin is not enough; the last one takes all eight views of everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class CutoffChoice:
@@ -63,7 +66,8 @@ def choose_cutoff(
     before, after, right = (answer.cpu() for answer in (first.argmax(-1), everything.argmax(-1), truth))
     changed = float(counts[before != after].sum())
     candidates = torch.quantile(margin(first).float().cpu(), torch.linspace(0, 1, CANDIDATES))
-    for cutoff in (0.0, *candidates.tolist()[1:], 1.0):
+    # the bar of later stages is a part of the cut-off, so only one above 1 can ask for every view of every patch
+    for cutoff in (0.0, *candidates.tolist()[1:], *EAGER):
         belief = replay(logits, merge, cutoff)
         answer = belief.probabilities.argmax(-1).cpu()
         choice = CutoffChoice(

@@ -90,8 +90,8 @@ class BundleManifest:
         """
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ConfigurationError("bad temperature", expected="a positive number", got=str(self.temperature))
-        if self.view_cutoff is not None and not 0 <= self.view_cutoff <= 1:
-            raise ConfigurationError("bad view cut-off", expected="0..1 or none", got=str(self.view_cutoff))
+        if self.view_cutoff is not None and not (math.isfinite(self.view_cutoff) and self.view_cutoff >= 0):
+            raise ConfigurationError("bad view cut-off", expected="0 or more, or none", got=str(self.view_cutoff))
         strangers = set(self.thresholds.novelty_by_class) - set(self.labels.names)
         if strangers:
             raise ConfigurationError(
