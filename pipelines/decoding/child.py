@@ -30,6 +30,7 @@ def main(channel_number: int, settings: Mapping[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with socket.socket(fileno=channel_number) as channel:
+        send(channel, {"ready": True})
         while (request := _next(channel)) is not None:
             file, header = request
             try:

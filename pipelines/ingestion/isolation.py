@@ -1,8 +1,9 @@
 """The parent's side of the decoding child: start it, ask it, time it out, kill it, use it again.
 
 The child is a fresh interpreter (not a fork: torch and Ray have threads) with a clean environment. It is handed open
-files, never names, and answers with plain arrays. If it crashes, hangs or runs out of memory, the input is refused
-with code `decoder-crashed`; nothing of that reaches this process.
+files, never names, and answers with plain arrays. If it crashes, burns its time or runs out of memory, the input is
+refused with code `decoder-crashed`; nothing of that reaches this process. What is not the file's fault is not blamed
+on it: a child that does not start is a broken installation, one that gets no processor is to be tried again.
 """
 
 import atexit
@@ -14,11 +15,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from models.domain.errors import InputError
+from models.domain.errors import ConfigurationError, InputError, RetryableError, WaferwatchError
 from pipelines.decoding.wire import Reply, raise_error, receive, send
 from pipelines.ingestion.limits import Limits
 
@@ -38,6 +40,8 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 _KEEP_WARM = 2
+_START_SECONDS = 120.0
+"""A busy machine may take long to start an interpreter."""
 _REQUESTS_PER_CHILD = 2000
 """After that many requests a child is replaced: leaks of decoders stay small."""
 
@@ -46,10 +50,12 @@ class Decoder:
     """One child process."""
 
     def __init__(self, limits: Limits) -> None:
-        """Start the child; it takes about 0.2 s until it answers, and this does not wait for it."""
+        """Start the child; it takes about 0.2 s until it is ready, and this does not wait for it."""
         self.memory_bytes = limits.decoder_memory_bytes
         self.requests = 0
         self._waiting = False
+        self._ready = False
+        self._used = 0.0
         self._pid = os.getpid()
         self._channel, theirs = socket.socketpair()
         with theirs:
@@ -103,6 +109,8 @@ class Decoder:
             raise InputError("file is gone", where=where, got=str(error), code="no-such-file") from error
         self._waiting = True
         with stream:
+            self._await_start()
+            self._used = self._processor_seconds()
             try:
                 self._channel.settimeout(seconds)
                 socket.send_fds(self._channel, [b"F"], [stream.fileno()])
@@ -128,18 +136,68 @@ class Decoder:
                     return
                 yield Reply(header.get("meta", {}), arrays)
         except TimeoutError as error:
-            raise InputError(
-                "decoder did not answer",
-                where=where,
-                expected=f"an answer within {seconds:g} s",
-                remedy="the file is broken or made to exhaust the service",
-                code="decoder-crashed",
-            ) from error
+            raise self._late(where, seconds) from error
         except (ConnectionError, BrokenPipeError, ValueError, KeyError, TypeError) as error:
             raise self._crash(where) from error
         finally:
             if self._waiting:
                 self.close()
+
+    def _await_start(self) -> None:
+        """Wait for the child's first word.
+
+        Raises:
+            ConfigurationError: it ended before that.
+            RetryableError: it did not come to it.
+        """
+        if self._ready:
+            return
+        self._channel.settimeout(_START_SECONDS)
+        try:
+            self._ready = receive(self._channel) is not None
+        except TimeoutError as error:
+            self.close()
+            raise RetryableError(
+                "decoder did not start", expected=f"a word within {_START_SECONDS:g} s", code="decoder-starved"
+            ) from error
+        except OSError:
+            self._ready = False
+        if not self._ready:
+            self.close()
+            raise ConfigurationError(
+                "decoder does not start",
+                where=sys.executable,
+                got=f"exit status {self._process.returncode}",
+                remedy="run `python -c 'import pipelines.decoding.child'` to see why",
+            )
+
+    def _late(self, where: str, seconds: float) -> WaferwatchError:
+        """The complaint that no answer came: about the file if the child was busy with it, else about the machine."""
+        worked = self._processor_seconds() - self._used
+        if worked < seconds / 2:
+            return RetryableError(
+                "decoder got no processor",
+                where=where,
+                expected=f"an answer within {seconds:g} s",
+                got=f"{worked:.1f} s of work",
+                remedy="the machine is too busy; try again",
+                code="decoder-starved",
+            )
+        return InputError(
+            "decoder did not answer",
+            where=where,
+            expected=f"an answer within {seconds:g} s",
+            remedy="the file is broken or made to exhaust the service",
+            code="decoder-crashed",
+        )
+
+    def _processor_seconds(self) -> float:
+        """Used by the child so far; by the clock where the system does not say, so that the file is to blame."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return time.monotonic()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _crash(self, where: str) -> InputError:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -90,7 +90,8 @@ def fuzz(kind: str, content: bytes, folder: Path, begin: int, end: int) -> int:
     for number in range(begin, end):
         rng = np.random.default_rng([zlib.crc32(kind.encode()), number])
         path.write_bytes(mutated(content, rng))
-        started = time.monotonic()
+        # Processor time: a hang here burns it, and a busy machine is no hang. The child has its own four seconds.
+        started = time.process_time()
         try:
             refusal = use(path)
         except BaseException as error:
@@ -98,7 +99,7 @@ def fuzz(kind: str, content: bytes, folder: Path, begin: int, end: int) -> int:
             raise
         read += not refusal
         assert "\n" not in refusal
-        assert time.monotonic() - started < 5, f"mutation {number} of {kind} took too long"
+        assert time.process_time() - started < 5, f"mutation {number} of {kind} took too long"
     return read
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.domain.errors import InputError, RetryableError, UnsafeInputError
+from models.domain.errors import ConfigurationError, InputError, RetryableError, UnsafeInputError
 from pipelines.decoding import child as child_side
 from pipelines.decoding.wire import Reply
 from pipelines.ingestion import isolation
@@ -68,15 +68,41 @@ def test_a_crash_is_the_files_fault_and_not_ours(decoder: Decoder, packed: Path)
     assert not decoder.usable
 
 
-def test_a_hang_is_ended(decoder: Decoder, packed: Path) -> None:
+def test_a_child_that_gets_no_processor_is_not_the_files_fault(decoder: Decoder, packed: Path) -> None:
     ask(decoder, packed)
     os.kill(decoder._process.pid, signal.SIGSTOP)
     begin = time.monotonic()
+    with pytest.raises(RetryableError, match="no processor") as caught:
+        ask(decoder, packed, seconds=0.3)
+    assert caught.value.code == "decoder-starved"
+    assert time.monotonic() - begin < 5
+    assert not decoder.usable
+
+
+def test_a_file_that_burns_its_time_is_refused(decoder: Decoder, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(decoder, packed)
+    used = iter([1.0, 1.2])  # before the request, and when it came to nothing
+    monkeypatch.setattr(decoder, "_processor_seconds", lambda: next(used))
+    os.kill(decoder._process.pid, signal.SIGSTOP)
     with pytest.raises(InputError, match="did not answer") as caught:
         ask(decoder, packed, seconds=0.3)
     assert caught.value.code == "decoder-crashed"
-    assert time.monotonic() - begin < 5
     assert not decoder.usable
+
+
+def test_a_broken_installation_is_not_the_files_fault(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_BOOT", "raise SystemExit(3)")
+    with pytest.raises(ConfigurationError, match="exit status 3"):
+        ask(Decoder(Limits()), packed)
+    monkeypatch.setattr(isolation, "_BOOT", "import time; time.sleep(60)")
+    monkeypatch.setattr(isolation, "_START_SECONDS", 0.2)
+    with pytest.raises(RetryableError, match="did not start"):
+        ask(Decoder(Limits()), packed)
+
+
+def test_the_processor_time_of_a_child_is_known(decoder: Decoder, packed: Path) -> None:
+    ask(decoder, packed)
+    assert 0 < decoder._processor_seconds() < 60
 
 
 def test_after_a_crash_the_next_file_gets_a_new_child(packed: Path) -> None:
