@@ -98,10 +98,11 @@ def test_whoever_is_second_learns_it(site: Site, visit: Visit) -> None:
     first, second = visit(), visit()
     first.open("/alerts/1")
     second.open("/alerts/1")
+    second.page.get_by_text("Close it, with a reason").click()
     first.page.get_by_label("Note").fill("chuck cleaned")
     first.page.get_by_role("button", name="Acknowledge").click()
     expect(first.page.locator(".history")).to_contain_text("chuck cleaned")
-    second.page.get_by_role("button", name="False alarm").click()
+    second.page.get_by_role("button", name="Nuisance defects").click()
     expect(second.page.get_by_role("alert")).to_contain_text("Somebody was quicker")
     second.complaints[:] = [one for one in second.complaints if "409" not in one]
     assert states(site) == [AlertState.ACKNOWLEDGED]
