@@ -51,13 +51,25 @@ def write_klarf(klarf: Klarf, target: str | Path | BinaryIO, *, newline: str = "
             _pour(pieces, stream, newline)
             stream.flush()
             os.fsync(stream.fileno())
-        os.link(part, path)  # unlike a rename, this fails where there is a file already
+        _give_name(part, path)
     except FileExistsError as error:
         raise ConfigurationError(
             "will not write over a file", where=str(path), remedy="choose another name or remove the file first"
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, path: Path) -> None:
+    """Let the finished file appear; unlike a rename, a link fails where there is a file already."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some network file systems know no links
+        if path.exists():
+            raise FileExistsError(path) from None
+        part.rename(path)
 
 
 def _pour(pieces: Iterator[str], stream: BinaryIO, newline: str) -> None:

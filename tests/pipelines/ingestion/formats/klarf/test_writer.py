@@ -65,6 +65,18 @@ def test_a_new_file(tmp_path, read, flat) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["new.001"]
 
 
+def test_file_systems_without_links(tmp_path, read, flat, monkeypatch) -> None:
+    def refuse(*_) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    write_klarf(read(flat), tmp_path / "new.001")
+    assert read_klarf(tmp_path / "new.001") == read(flat)
+    with pytest.raises(ConfigurationError):
+        write_klarf(read(flat), tmp_path / "new.001")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["new.001"]
+
+
 @pytest.mark.parametrize(
     "part",
     [
