@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 from pipelines.release import fetch_released, released_version
-
 from services.serving.bundle_store import BundleStore
 from services.settings import Settings
 
