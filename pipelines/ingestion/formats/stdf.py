@@ -74,7 +74,7 @@ def read_stdf(stream: BinaryIO, where: str, limits: Limits) -> list[FoundWafer]:
                     "too many parts", where=where, expected=f"at most {limits.dies}", code="too-many"
                 )
             _take(state, kind, body)
-    except struct.error as error:
+    except (struct.error, IndexError) as error:
         raise InputError("STDF record shorter than its fields", where=where, got=str(error)) from error
     if not ended:
         raise RetryableError("STDF file without its end", where=where, expected="an MRR record", code="truncated")

@@ -103,6 +103,15 @@ def fuzz(kind: str, content: bytes, folder: Path, begin: int, end: int) -> int:
     return read
 
 
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("bigtiff", 175), ("bigtiff", 407), ("bigtiff", 585), ("stdf", 351), ("stdf", 846), ("zip", 22), ("pickle", 181)],
+)
+def test_what_mutations_have_found(kind: str, number: int, samples: dict[str, bytes], tmp_path: Path) -> None:
+    """Seeks beyond what file systems allow, empty records, zip members without a name, arrays that crash NumPy."""
+    fuzz(kind, samples[kind], tmp_path, number, number + 1)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hundred_mutations(kind: str, samples: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "sound"

@@ -86,6 +86,14 @@ def test_stdf_without_its_end_is_tried_again(build: Build, tmp_path: Path) -> No
             read(tmp_path, content)
 
 
+def test_stdf_records_without_a_body_are_refused(build: Build, tmp_path: Path) -> None:
+    whole = build["stdf"]()
+    assert isinstance(whole, bytes)
+    for kind in (b"\x02\x0a", b"\x02\x14", b"\x05\x14", b"\x01\x28"):
+        with pytest.raises(InputError, match="shorter than its fields"):
+            read(tmp_path, whole[:6] + b"\x00\x00" + kind + whole[6:])
+
+
 def test_sinf_lines_may_be_wrapped(build: Build, states: np.ndarray, tmp_path: Path) -> None:
     text = str(build["sinf"]()).replace("RowData:01 02", "RowData:01\n02").replace("\n", "\r\n")
     (reader,) = read(tmp_path, text)

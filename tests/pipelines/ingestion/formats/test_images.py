@@ -289,6 +289,14 @@ def test_pages_in_a_circle_are_refused(tmp_path: Path) -> None:
         opened(path)
 
 
+@pytest.mark.parametrize("place", [1 << 41, 1 << 50, (1 << 63) - 1, (1 << 64) - 1])
+def test_pages_far_beyond_the_file_are_refused(place: int, tmp_path: Path) -> None:
+    path = tmp_path / "far.tif"
+    path.write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, place))
+    with pytest.raises(InputError, match="into the file"):
+        opened(path)
+
+
 def test_virtual_datasets_and_addresses_are_no_images(tmp_path: Path) -> None:
     vrt = tmp_path / "a.vrt"
     vrt.write_text('<VRTDataset rasterXSize="1"><SourceFilename>/etc/passwd</SourceFilename></VRTDataset>')
