@@ -28,10 +28,12 @@ from pipelines.dataset.sources.mixedwm38 import open_mixedwm38
 from pipelines.dataset.sources.origin import Origin
 from pipelines.dataset.sources.pictures import open_pictures
 from pipelines.dataset.sources.wafer_table import open_wafer_table
-from pipelines.dataset.split import SPLITS, classes_in_few_groups, split_by_group
+from pipelines.dataset.split import SPLITS, assign_groups, classes_in_few_groups, split_by_group
 
 Source = Literal["wafers-parquet", "wm811k", "mixedwm38", "klarf", "folders", "dots"]
 
+_VALID = 0.15
+"""Of what a published split lets one learn from: for the epoch, the temperature and the thresholds."""
 _BATCH_BYTES = 32 << 20
 """Rows are written in batches of about this size: memory stays small however many points a wafer has."""
 
@@ -47,6 +49,7 @@ class ImportOptions:
         seed: of the split.
         tile: side of patches cut around dots, pixels.
         replace: overwrite an existing dataset.
+        published: test on what the publishers of the data mark as test, instead of splitting anew.
     """
 
     name: str | None = None
@@ -55,6 +58,7 @@ class ImportOptions:
     seed: int = 0
     tile: int = 96
     replace: bool = False
+    published: bool = False
 
 
 @dataclass(slots=True)
@@ -65,12 +69,14 @@ class _Index:
     labels: list[tuple[str, ...]] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
+    published: list[str | None] = field(default_factory=list)
 
     def add(self, sample: Sample, identity: str) -> None:
         self.ids.append(identity)
         self.labels.append(sample.labels)
         self.groups.append(sample.group)
         self.origins.append(sample.origin)
+        self.published.append(sample.published)
 
 
 def open_source(source: Source, path: Path, options: ImportOptions) -> Origin:
@@ -135,7 +141,7 @@ def _build(source: Source, path: Path, directory: Path, options: ImportOptions) 
     duplicates = find_duplicates(index.ids, index.labels)
     kept = duplicates.kept
     names = _class_names(index.labels, origin, options.unknown)
-    splits, few = _split([index.labels[i] for i in kept], [index.groups[i] for i in kept], names, origin, options)
+    splits, few = _split(index, kept, names, origin, options)
     _write(raw, directory / "samples.parquet", kept, splits)
     raw.unlink()
     labels = Labels(names, origin.normal if _has_normal(names, origin) else None, origin.exclusive)
@@ -220,13 +226,10 @@ def _has_normal(names: Sequence[str], origin: Origin) -> bool:
 
 
 def _split(
-    labels: Sequence[tuple[str, ...]],
-    groups: Sequence[str],
-    names: Sequence[str],
-    origin: Origin,
-    options: ImportOptions,
+    index: _Index, kept: Sequence[int], names: Sequence[str], origin: Origin, options: ImportOptions
 ) -> tuple[NDArray[np.str_], tuple[str, ...]]:
-    """Split of each sample, and the classes that have too few groups to be everywhere."""
+    """Split of each kept sample, and the classes that have too few groups to be everywhere."""
+    labels, groups = [index.labels[i] for i in kept], [index.groups[i] for i in kept]
     targets = targets_of(labels, names)
     if not origin.exclusive:
         # Nothing-to-act-on is no output, yet it must be balanced like a class.
@@ -235,10 +238,31 @@ def _split(
     splits = np.full(len(labels), "test", dtype="<U5")
     known = np.flatnonzero(learnable)
     known_groups = [group for group, may in zip(groups, learnable, strict=True) if may]
-    splits[known] = split_by_group(targets[known], known_groups, seed=options.seed)
+    if options.published:
+        to_learn = np.flatnonzero(learnable & ~_published_test([index.published[i] for i in kept]))
+        places = assign_groups(targets[to_learn], [groups[i] for i in to_learn], (1 - _VALID, _VALID), options.seed)
+        splits[to_learn] = np.where(places == 0, "train", "valid")
+    else:
+        splits[known] = split_by_group(targets[known], known_groups, seed=options.seed)
     everything = [*names, origin.normal or "nothing"]
     few = tuple(everything[k] for k in classes_in_few_groups(targets[known], known_groups))
     return splits, few
+
+
+def _published_test(sides: Sequence[str | None]) -> NDArray[np.bool_]:
+    """(N,), True where the publishers test.
+
+    Raises:
+        ConfigurationError: they name no split, or only one side of it.
+    """
+    if set(sides) != {"train", "test"}:
+        counted = {str(side): sides.count(side) for side in sorted(set(sides), key=str)}
+        raise ConfigurationError(
+            "no published split",
+            expected="every sample marked as train or test, and both there (LSWMD.pkl as published)",
+            got=str(counted),
+        )
+    return np.array([side == "test" for side in sides])
 
 
 def _counts(splits: NDArray[np.str_], labels: Sequence[tuple[str, ...]], known: Labels) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,12 +43,14 @@ class Sample:
         group: what must stay on one side of a split: a lot, a flight, a frame.
         payload: the data itself.
         origin: where it came from (file and row), for reports.
+        published: the side its publishers put it on, `train` or `test`; None where they do not say.
     """
 
     labels: tuple[str, ...]
     group: str
     payload: Payload
     origin: str
+    published: Literal["train", "test"] | None = None
 
 
 def content_id(payload: Payload) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from models.bundle import BundleManifest, load_bundle
 from models.classifier import Classifier
 from models.domain.errors import ConfigurationError
-from models.domain.verdict import Labels
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.samples import DatasetKind
 from pipelines.evaluation import metrics
+from pipelines.evaluation.answers import Answers
 from pipelines.evaluation.floor import Floor, trivial_rules
 from pipelines.evaluation.judging import Judged, judge
-from pipelines.evaluation.report import ClassReport, OpenSetReport, Report
+from pipelines.evaluation.report import OpenSetReport, Report
 
 
 def evaluate(
@@ -132,97 +132,36 @@ def report_on(subject: Subject, patches: PatchSet, judged: Judged, seconds: floa
     Raises:
         ConfigurationError: none of them is of a class the bundle knows.
     """
-    known = patches.known
-    if not known.any():
-        raise ConfigurationError(
-            "nothing to measure", where=subject.dataset.name, expected="patches of classes the bundle knows"
-        )
-    tested = patches.only(known)
-    truth, stated, forced = tested.targets, judged.stated[known], judged.forced[known]
-    refused = judged.refused[known]
-    right = np.asarray((stated == truth).all(1) & ~refused)
-    intervals = metrics.bootstrap_over_groups(truth, stated, tested.groups)
-    figures = metrics.per_class_of_flags(truth, stated)
-    normal = _normal(tested)
-    silent = ~refused & ~_alarms(tested.labels, stated)
+    answers = answers_of(patches, judged)
+    scores = answers.scores()
+    right = (answers.forced == answers.truth).all(1)
     return Report(
+        **{field.name: getattr(scores, field.name) for field in fields(scores)},
         bundle=f"{subject.bundle.ref.name} {subject.bundle.ref.version}",
         digest=subject.bundle.ref.digest,
         dataset=subject.dataset.name,
         fingerprint=subject.dataset.fingerprint,
         protocol=subject.protocol,
-        patches=len(tested),
-        groups=len(np.unique(tested.groups)),
-        macro_f1=intervals.macro_f1,
-        forced_macro_f1=metrics.mean_of(metrics.per_class_of_flags(truth, forced).f1),
-        accuracy=float(right.mean()),
-        balanced_accuracy=metrics.mean_of(figures.recall),
-        worst_recall=float(np.nanmin(figures.recall)),
-        normal_false_alarms=_share(_alarms(tested.labels, stated)[normal]),
-        normal_refused=_share(refused[normal]),
-        missed=_share(silent[~normal]) if tested.labels.normal else None,
-        refused=float(refused.mean()),
-        calibration_error=_calibration_error(tested, judged.confidence[known], forced),
-        classes=_classes(tested, figures, intervals, refused),
-        confusion=_confusion(tested, stated, refused),
-        open_set=_open_set(judged, known, (forced == truth).all(1)),
+        calibration_error=(
+            metrics.calibration_error(judged.confidence[patches.known], right) if patches.labels.exclusive else None
+        ),
+        open_set=_open_set(judged, patches.known, right),
         floor=subject.floor,
         seconds=seconds,
     )
 
 
-def _alarms(labels: Labels, stated: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(N,), True where a class other than the normal one was stated."""
-    defects = [k for k, name in enumerate(labels.names) if name != labels.normal]
-    return np.asarray(stated[:, defects].any(1), dtype=np.bool_)
-
-
-def _normal(patches: PatchSet) -> NDArray[np.bool_]:
-    """(N,), True where the patch is a normal one; nowhere if the labels know no normal."""
-    labels = patches.labels
-    if labels.normal is None:
-        return np.zeros(len(patches), bool)
-    chosen = patches.index == labels.names.index(labels.normal) if labels.exclusive else patches.targets.sum(1) == 0
-    return np.asarray(chosen, dtype=np.bool_)
-
-
-def _share(flags: NDArray[np.bool_]) -> float | None:
-    return float(flags.mean()) if len(flags) else None
-
-
-def _calibration_error(tested: PatchSet, confidence: NDArray[np.float64], forced: NDArray[np.uint8]) -> float | None:
-    if not tested.labels.exclusive:
-        return None
-    return metrics.calibration_error(confidence, (forced == tested.targets).all(1))
-
-
-def _classes(
-    tested: PatchSet, figures: metrics.PerClass, intervals: metrics.Intervals, refused: NDArray[np.bool_]
-) -> tuple[ClassReport, ...]:
-    def number(value: float) -> float | None:
-        return None if np.isnan(value) else float(value)
-
-    return tuple(
-        ClassReport(
-            name=name,
-            precision=number(figures.precision[k]),
-            recall=number(figures.recall[k]),
-            recall_low=number(intervals.recall_low[k]),
-            recall_high=number(intervals.recall_high[k]),
-            f1=number(figures.f1[k]),
-            support=int(figures.support[k]),
-            refused=_share(refused[tested.targets[:, k] > 0]),
-        )
-        for k, name in enumerate(tested.labels.names)
+def answers_of(patches: PatchSet, judged: Judged) -> Answers:
+    """What was stated of the patches of known classes."""
+    known = patches.known
+    return Answers(
+        labels=patches.labels,
+        groups=patches.groups[known],
+        truth=patches.targets[known],
+        stated=judged.stated[known],
+        forced=judged.forced[known],
+        refused=judged.refused[known],
     )
-
-
-def _confusion(tested: PatchSet, stated: NDArray[np.uint8], refused: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
-    if not tested.labels.exclusive:
-        return ()
-    column = np.where(refused, -1, stated.argmax(1))
-    matrix = metrics.confusion(tested.index, column, len(tested.labels.names))
-    return tuple(tuple(int(count) for count in row) for row in matrix)
 
 
 def _open_set(judged: Judged, known: NDArray[np.bool_], right: NDArray[np.bool_]) -> OpenSetReport | None:

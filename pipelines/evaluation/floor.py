@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from models.domain.verdict import Labels
 from pipelines.dataset.manifest import read_dataset_manifest
+from pipelines.dataset.patches import targets_of
 from pipelines.dataset.samples import DatasetKind
 from pipelines.evaluation import metrics
+from pipelines.evaluation.answers import Answers
 
 _SHAPE = {
     DatasetKind.DIE_MAPS: ("height", "width"),
@@ -49,40 +51,42 @@ def trivial_rules(directory: str | Path, split: str | None) -> tuple[Floor, ...]
         directory: a dataset.
         split: measured on; None = all samples, which flatters the rules.
     """
+    floors = []
+    for rule, answers in rule_answers(directory, split).items():
+        figures = metrics.per_class_of_flags(answers.truth, answers.stated)
+        floors.append(Floor(rule, float(answers.right.mean()), metrics.mean_of(figures.f1)))
+    return tuple(floors)
+
+
+def rule_answers(directory: str | Path, split: str | None) -> dict[str, Answers]:
+    """What each rule without eyes answers; see `trivial_rules`. Empty if there is nothing to learn from or to ask."""
     directory = Path(directory)
     manifest = read_dataset_manifest(directory)
     columns = _SHAPE[manifest.kind]
-    rows = pq.read_table(directory / "samples.parquet", columns=["labels", "split", *columns]).to_pylist()
+    rows = pq.read_table(directory / "samples.parquet", columns=["labels", "split", "group", *columns]).to_pylist()
     rows = [row for row in rows if not set(row["labels"]) & set(manifest.unknown)]
     train = [row for row in rows if row["split"] == "train"]
     tested = [row for row in rows if split is None or row["split"] == split]
     if not train or not tested:
-        return ()
-    rules = [_measure("always the commonest class", train, tested, manifest.labels, ())]
+        return {}
+    rules = {"always the commonest class": _answers(train, tested, manifest.labels, ())}
     if columns and len({tuple(row[name] for name in columns) for row in train}) > 1:
-        rules.append(_measure("the commonest class of the same die grid", train, tested, manifest.labels, columns))
-    return tuple(rules)
+        rules["the commonest class of the same die grid"] = _answers(train, tested, manifest.labels, columns)
+    return rules
 
 
-def _measure(
-    rule: str, train: Sequence[dict[str, Any]], tested: Sequence[dict[str, Any]], labels: Labels, by: tuple[str, ...]
-) -> Floor:
+def _answers(
+    train: Sequence[dict[str, Any]], tested: Sequence[dict[str, Any]], labels: Labels, by: tuple[str, ...]
+) -> Answers:
     seen: dict[tuple[Any, ...], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for row in train:
         answer = tuple(sorted(row["labels"]))
         seen[tuple(row[name] for name in by)][answer] += 1
         seen[()][answer] += 1  # for grids nobody has seen
-    answers = [seen.get(tuple(row[name] for name in by), seen[()]).most_common(1)[0][0] for row in tested]
-    truth = [tuple(sorted(row["labels"])) for row in tested]
-    place = {name: k for k, name in enumerate(labels.names)}
-
-    def flags(samples: Sequence[tuple[str, ...]]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        found = np.zeros((len(samples), len(place)), np.uint8)
-        for i, sample in enumerate(samples):
-            for label in sample:
-                found[i, place[label]] = 1
-        return found
-
-    figures = metrics.per_class_of_flags(flags(truth), flags(answers))
-    right = [own == given for own, given in zip(truth, answers, strict=True)]
-    return Floor(rule, float(np.mean(right)), metrics.mean_of(figures.f1))
+    stated = [seen.get(tuple(row[name] for name in by), seen[()]).most_common(1)[0][0] for row in tested]
+    return Answers.unrefused(
+        labels,
+        np.asarray([row["group"] for row in tested], dtype=np.str_),
+        targets_of([tuple(row["labels"]) for row in tested], labels.names),
+        targets_of(stated, labels.names),
+    )

@@ -6,32 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pipelines.evaluation.floor import Floor
-from pipelines.evaluation.metrics import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class ClassReport:
-    """One class; shares in 0..1, None where a figure does not exist.
-
-    Attributes:
-        name: of the class.
-        precision: of the patches stated to be it.
-        recall: of the patches that are it; a refused patch is a missed one.
-        recall_low: lower end of the 95 % interval over lots.
-        recall_high: upper end.
-        f1: of both.
-        support: tested patches.
-        refused: share of its patches that was refused a label.
-    """
-
-    name: str
-    precision: float | None
-    recall: float | None
-    recall_low: float | None
-    recall_high: float | None
-    f1: float | None
-    support: int
-    refused: float | None
+from pipelines.evaluation.scores import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +28,9 @@ class OpenSetReport:
     oscr: float
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Everything an evaluation says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Scores):
+    """Everything an evaluation says: the scores, and what they are of.
 
     Attributes:
         bundle: name and version of the model.
@@ -63,20 +38,7 @@ class Report:
         dataset: name.
         fingerprint: of the dataset.
         protocol: in words: which samples, grouped how, and whether the model was trained on their neighbours.
-        patches: tested patches of known classes.
-        groups: lots or frames they are from.
-        macro_f1: of the stated labels; a refused patch counts as missed. With its 95 % interval over lots.
-        forced_macro_f1: as if nothing were refused.
-        accuracy: share of exactly right statements.
-        balanced_accuracy: mean recall.
-        worst_recall: of any class.
-        normal_false_alarms: share of normal patches stated to be defective.
-        normal_refused: share of normal patches refused a label; a person looks at those too.
-        missed: share of defective patches stated to be normal.
-        refused: share of the known patches refused a label; compare with the recipe's budget.
         calibration_error: of the likeliest class's probability.
-        classes: one row each.
-        confusion: rows true, columns stated, the last one "unknown"; empty where labels are not exclusive.
         open_set: if the data hold strangers.
         floor: rules that never look at a defect.
         seconds: of judging.
@@ -87,20 +49,7 @@ class Report:
     dataset: str
     fingerprint: str
     protocol: str
-    patches: int
-    groups: int
-    macro_f1: Interval
-    forced_macro_f1: float
-    accuracy: float
-    balanced_accuracy: float
-    worst_recall: float
-    normal_false_alarms: float | None
-    normal_refused: float | None
-    missed: float | None
-    refused: float
     calibration_error: float | None
-    classes: tuple[ClassReport, ...]
-    confusion: tuple[tuple[int, ...], ...]
     open_set: OpenSetReport | None
     floor: tuple[Floor, ...]
     seconds: float

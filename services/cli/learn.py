@@ -1,4 +1,4 @@
-"""Verbs that make models: `dataset import`, `train`, `evaluate`, `benchmark`, `release`, `model summary`."""
+"""Verbs that make models: `dataset import`, `train`, `evaluate`, `release`, `model summary`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,6 @@ def add_learning(app: typer.Typer) -> None:
     app.add_typer(model, name="model")
     app.command()(train)
     app.command()(evaluate)
-    app.command()(benchmark)
     app.command()(release)
 
 
@@ -120,36 +119,6 @@ def evaluate(
         print_json(report)
     else:
         print_report(report)
-
-
-def benchmark(
-    recipe: Annotated[Path, typer.Argument(help="Recipe to train anew for each fold.")],
-    data: Annotated[Path, typer.Option(help="Dataset folder; its own split is not used.")],
-    out: Annotated[Path, typer.Option(help="Folder for the data and the bundle of each fold.")],
-    folds: Annotated[int, typer.Option(help="Number of folds.", min=2)] = 5,
-    only: Annotated[list[int] | None, typer.Option(help="A fold to run, from 0, repeatable; by default all.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; by default all cores.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Cross-validate a recipe by lot: every wafer is tested by a model that has seen nothing of its lot.
-
-    A killed fold goes on where it stopped when the same command is given again.
-
-    Example: waferwatch benchmark pipelines/recipes/wafer.yaml --data data/wm811k --out benchmarks/wm811k
-    """
-    import torch
-
-    from models.recipe import Recipe
-    from pipelines.benchmark import cross_validate
-    from pipelines.benchmark.table import print_folds
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    result = cross_validate(Recipe.load(recipe), data, out, folds, only)
-    if as_json:
-        print_json(result)
-    else:
-        print_folds(result)
 
 
 def release(

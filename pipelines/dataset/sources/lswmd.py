@@ -5,13 +5,14 @@ arguments, of numpy only array construction is allowed, and any other name is re
 of the pandas version, which can no longer open the file itself.
 
 Columns: waferMap, lotName, waferIndex, trianTestLabel (sic), failureType; labels are nested arrays such as
-[['Edge-Loc']], empty where nobody labelled the wafer. Unlabelled wafers are left out and counted.
+[['Edge-Loc']], empty where nobody labelled the wafer. Unlabelled wafers are left out and counted. The published split
+('Training' or 'Test') is kept beside each wafer.
 """
 
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -25,6 +26,9 @@ _NUMPY_BUILDERS = {
     "scalar": "numpy._core.multiarray",
     "_frombuffer": "numpy._core.numeric",
 }
+
+
+_SIDES: Mapping[str, Literal["train", "test"]] = {"Training": "train", "Test": "test"}
 
 
 class _Inert:
@@ -106,11 +110,16 @@ def open_lswmd(path: Path) -> Origin:
     names = [_text(label) for label in labels]
     blank = names.count("")
     notes = (f"{blank} wafers without a label left out",) if blank else ()
-    return Origin(_samples(path, lots, names, maps), normal="none", exclusive=True, grouped_by="lot", notes=notes)
+    sides = [_text(side) for side in table.get("trianTestLabel", [""] * len(names))]
+    return Origin(
+        _samples(path, lots, names, maps, sides), normal="none", exclusive=True, grouped_by="lot", notes=notes
+    )
 
 
-def _samples(path: Path, lots: Iterable[Any], names: Iterable[str], maps: Iterable[Any]) -> Iterator[Sample]:
-    for row, (lot, name, states) in enumerate(zip(lots, names, maps, strict=True)):
+def _samples(
+    path: Path, lots: Iterable[Any], names: Iterable[str], maps: Iterable[Any], sides: Iterable[str]
+) -> Iterator[Sample]:
+    for row, (lot, name, states, side) in enumerate(zip(lots, names, maps, sides, strict=True)):
         if not name:
             continue
         origin = f"{path.name}:{row}"
@@ -118,7 +127,8 @@ def _samples(path: Path, lots: Iterable[Any], names: Iterable[str], maps: Iterab
             raise InputError("wafer map is no table of dies", where=origin, got=type(states).__name__)
         whole = states.astype(np.uint8)
         height, width = whole.shape
-        yield Sample((name,), _text(lot), die_map(whole.tobytes(), height, width, origin), origin)
+        dies = die_map(whole.tobytes(), height, width, origin)
+        yield Sample((name,), _text(lot), dies, origin, _SIDES.get(side))
 
 
 def _columns(path: Path) -> Mapping[str, Any]:

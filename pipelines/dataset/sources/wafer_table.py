@@ -1,4 +1,4 @@
-"""Wafer maps in Parquet: columns `height, width, map` and `label` or `labels`, and `lot_group` where it is known.
+"""Wafer maps in Parquet: columns `height, width, map`, `label` or `labels`; where known `lot_group`, `official_test`.
 
 `map` holds the die states row by row as bytes (uint8): 0 no die, 1 pass, 2 fail.
 """
@@ -45,7 +45,13 @@ def open_wafer_table(path: Path, *, normal: str | None = None) -> Origin:
         )
     grouped = "lot_group" in names
     notes = () if grouped else ("no column lot_group: each wafer is its own group, lots may lie on both sides",)
-    wanted = ["height", "width", "map", "labels" if listed else "label", *(["lot_group"] if grouped else [])]
+    wanted = [
+        "height",
+        "width",
+        "map",
+        "labels" if listed else "label",
+        *(name for name in ("lot_group", "official_test") if name in names),
+    ]
     return Origin(
         samples=_samples(file, path, wanted),
         normal=normal or ("normal" if listed else "none"),
@@ -67,12 +73,13 @@ def _sample(record: dict[str, Any], origin: str, row: int) -> Sample:
     labels = record["labels"] if "labels" in record else [record["label"]]
     if labels is None or any(not label for label in labels):
         raise InputError("wafer without a label", where=origin, got=repr(labels), remedy="leave unlabelled rows out")
-    lot = record.get("lot_group")
+    lot, tested = record.get("lot_group"), record.get("official_test")
     return Sample(
         labels=tuple(labels),
         group=str(row if lot is None else lot),
         payload=die_map(record["map"], record["height"], record["width"], origin),
         origin=origin,
+        published=None if tested is None else "test" if tested else "train",
     )
 
 

@@ -56,6 +56,19 @@ def test_rows_carry_their_split_and_no_lot_lies_on_two_sides(tmp_path: Path) -> 
     assert all(len(side) == 1 for side in sides.values())
 
 
+def test_the_published_split_is_kept_and_its_training_part_divided_by_lot(tmp_path: Path) -> None:
+    rows = pq.read_table(table(tmp_path / "w.parquet"))
+    tested = pa.array([lot >= 20 for lot in rows.column("lot_group").to_pylist()])
+    pq.write_table(rows.append_column("official_test", tested), tmp_path / "o.parquet")
+    import_dataset("wafers-parquet", tmp_path / "o.parquet", tmp_path / "data", ImportOptions(published=True))
+    found = pq.read_table(tmp_path / "data/samples.parquet", columns=["group", "split"]).to_pylist()
+    assert {row["group"] for row in found if row["split"] == "test"} == {str(lot) for lot in range(20, 30)}
+    sides = [{row["group"] for row in found if row["split"] == side} for side in ("train", "valid")]
+    assert len(sides[0] | sides[1]) == len(sides[0]) + len(sides[1]) == 20
+    with pytest.raises(ConfigurationError, match="no published split"):
+        import_dataset("wafers-parquet", tmp_path / "w.parquet", tmp_path / "x", ImportOptions(published=True))
+
+
 def test_fingerprint_is_of_the_content_not_of_the_file(tmp_path: Path) -> None:
     first = import_dataset("wafers-parquet", table(tmp_path / "w.parquet"), tmp_path / "a")
     order = np.random.default_rng(1).permutation(90)

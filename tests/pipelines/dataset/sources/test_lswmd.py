@@ -22,6 +22,9 @@ def frame() -> pd.DataFrame:
             "dieSize": [30.0, 12.0, 4.0],
             "lotName": pd.Series(["lot1", "lot2", "lot2"], dtype=object),
             "waferIndex": [1.0, 2.0, 3.0],
+            "trianTestLabel": pd.Series(
+                [np.array([["Training"]]), np.array([["Test"]]), np.empty((0, 0))], dtype=object
+            ),
             "failureType": pd.Series([np.array([["none"]]), np.array([["Edge-Loc"]]), np.empty((0, 0))], dtype=object),
         }
     )
@@ -36,6 +39,7 @@ def test_labelled_wafers_are_read_and_unlabelled_ones_counted(tmp_path: Path, pr
     samples = list(origin.samples)
     assert origin.notes == ("1 wafers without a label left out",)
     assert [(sample.labels, sample.group) for sample in samples] == [(("none",), "lot1"), (("Edge-Loc",), "lot2")]
+    assert [sample.published for sample in samples] == ["train", "test"]
     dies = samples[1].payload
     assert isinstance(dies, DieMap)
     assert (dies.states == 2).all()
