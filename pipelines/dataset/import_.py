@@ -5,8 +5,8 @@ then duplicates go, the split is made, and the rows are written again with their
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +70,8 @@ class _Index:
     groups: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     published: list[str | None] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
+    """Where samples belong already; '' = to be decided."""
 
     def add(self, sample: Sample, identity: str) -> None:
         self.ids.append(identity)
@@ -77,6 +79,15 @@ class _Index:
         self.groups.append(sample.group)
         self.origins.append(sample.origin)
         self.published.append(sample.published)
+        self.splits.append(sample.split)
+
+    def homes(self, unknown: Sequence[str]) -> list[str]:
+        """Split of each sample, its own or that of its group's learnable samples; '' = to be decided."""
+        of_group: dict[str, str] = {}
+        for labels, group, split in zip(self.labels, self.groups, self.splits, strict=True):
+            if split and not set(labels) & set(unknown):
+                of_group.setdefault(group, split)
+        return [split or of_group.get(group, "") for group, split in zip(self.groups, self.splits, strict=True)]
 
 
 def open_source(source: Source, path: Path, options: ImportOptions) -> Origin:
@@ -116,16 +127,36 @@ def import_dataset(
         ConfigurationError: `out` exists and `replace` is not set.
     """
     options = options or ImportOptions()
-    path, out = Path(path), Path(out)
+    path = Path(path)
     if not path.exists():
         raise InputError("nothing to import", where=str(path), expected="a file or folder")
+    options = replace(options, name=options.name or path.stem)
+    return build_dataset(lambda: open_source(source, path, options), f"{source}: {path.name}", out, options)
+
+
+def build_dataset(
+    opening: Callable[[], Origin], source: str, out: str | Path, options: ImportOptions
+) -> DatasetManifest:
+    """Make a dataset directory of samples from anywhere; see `import_dataset`.
+
+    Args:
+        opening: opens the samples.
+        source: what the manifest says they are.
+        out: directory to make; written whole or not at all.
+        options: how to split.
+
+    Raises:
+        InputError: the samples hold nothing to learn, or are of two kinds.
+        ConfigurationError: `out` exists and `replace` is not set.
+    """
+    out = Path(out)
     if out.exists() and not options.replace:
         raise ConfigurationError("dataset exists", where=str(out), remedy="choose another folder or ask to replace it")
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        found = _build(source, path, partial, options)
+        found = _build(opening(), source, partial, options)
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out)
@@ -134,8 +165,7 @@ def import_dataset(
     return found
 
 
-def _build(source: Source, path: Path, directory: Path, options: ImportOptions) -> DatasetManifest:
-    origin = open_source(source, path, options)
+def _build(origin: Origin, source: str, directory: Path, options: ImportOptions) -> DatasetManifest:
     raw = directory / "unsplit.parquet"
     index, kind = _spool(origin.samples, raw)
     duplicates = find_duplicates(index.ids, index.labels)
@@ -146,11 +176,11 @@ def _build(source: Source, path: Path, directory: Path, options: ImportOptions) 
     raw.unlink()
     labels = Labels(names, origin.normal if _has_normal(names, origin) else None, origin.exclusive)
     result = DatasetManifest(
-        name=options.name or path.stem,
+        name=options.name or directory.stem,
         kind=kind,
         labels=labels,
         unknown=options.unknown,
-        source=f"{source}: {path.name}",
+        source=source,
         grouped_by=origin.grouped_by,
         counts=_counts(splits, [index.labels[i] for i in kept], labels),
         groups={
@@ -182,7 +212,12 @@ def _spool(samples: Iterable[Sample], path: Path) -> tuple[_Index, DatasetKind]:
     size = 0
     try:
         for sample in samples:
-            kind = kind or kind_of(sample.payload)
+            own = kind_of(sample.payload)
+            if own is not (kind := kind or own):
+                raise InputError(
+                    "samples of two kinds", where=sample.origin, expected=kind.value, got=own.value,
+                    remedy="make a dataset of each",
+                )  # fmt: skip
             identity = content_id(sample.payload)
             index.add(sample, identity)
             row = to_row(sample, identity)
@@ -228,7 +263,10 @@ def _has_normal(names: Sequence[str], origin: Origin) -> bool:
 def _split(
     index: _Index, kept: Sequence[int], names: Sequence[str], origin: Origin, options: ImportOptions
 ) -> tuple[NDArray[np.str_], tuple[str, ...]]:
-    """Split of each kept sample, and the classes that have too few groups to be everywhere."""
+    """Split of each kept sample, and the classes that have too few groups to be everywhere.
+
+    A group that belongs to a split already stays there; the others are split among themselves.
+    """
     labels, groups = [index.labels[i] for i in kept], [index.groups[i] for i in kept]
     targets = targets_of(labels, names)
     if not origin.exclusive:
@@ -243,7 +281,11 @@ def _split(
         places = assign_groups(targets[to_learn], [groups[i] for i in to_learn], (1 - _VALID, _VALID), options.seed)
         splits[to_learn] = np.where(places == 0, "train", "valid")
     else:
-        splits[known] = split_by_group(targets[known], known_groups, seed=options.seed)
+        homes = index.homes(options.unknown)
+        splits[known] = np.array([homes[i] for i in kept])[known]
+        new = np.array([i for i in known if not splits[i]], dtype=np.int64)
+        if new.size:
+            splits[new] = split_by_group(targets[new], [groups[i] for i in new], seed=options.seed)
     everything = [*names, origin.normal or "nothing"]
     few = tuple(everything[k] for k in classes_in_few_groups(targets[known], known_groups))
     return splits, few

@@ -44,6 +44,7 @@ class Sample:
         payload: the data itself.
         origin: where it came from (file and row), for reports.
         published: the side its publishers put it on, `train` or `test`; None where they do not say.
+        split: the split it belongs to already; '' = to be decided. Its group stays there with it.
     """
 
     labels: tuple[str, ...]
@@ -51,6 +52,7 @@ class Sample:
     payload: Payload
     origin: str
     published: Literal["train", "test"] | None = None
+    split: str = ""
 
 
 def content_id(payload: Payload) -> str:

@@ -19,7 +19,7 @@ from services.api.pulse import Pulse
 from services.api.schemas import PREFIX
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
-from services.dashboard import actions, live, pages, quality, reference, report, service, stacks, unknown
+from services.dashboard import actions, labelling, live, pages, quality, reference, report, service, stacks, unknown
 from services.dashboard.looks import STATIC, problem_page
 from services.records.session import Database
 from services.settings import Settings
@@ -81,7 +81,7 @@ def create_app(
     )
     handle_errors(app, problem_page)
     machines = (captures, inspections, maps, alerts, quarantine, labels, health)
-    people = (pages, actions, unknown, stacks, quality, report, service, reference, live)
+    people = (pages, actions, unknown, labelling, stacks, quality, report, service, reference, live)
     for module in (*machines, *people):
         app.include_router(module.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -1,4 +1,4 @@
-"""The limits of installed bundles, by digest: pages show how far a verdict is from the limit it was held against."""
+"""What installed bundles say of themselves, by digest: their classes, and the limits a verdict was held against."""
 
 import logging
 from collections import OrderedDict
@@ -31,6 +31,17 @@ class BundleShelf:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: OrderedDict[tuple[str, str], Limits] = OrderedDict()
+
+    def names(self, digest: str) -> tuple[str, ...]:
+        """The classes a bundle knows; none if it is not installed on this machine."""
+        folder = self._folder / digest
+        if len(digest) != 64 or not folder.is_dir():
+            return ()
+        try:
+            return read_manifest(folder).labels.names
+        except ConfigurationError as error:
+            _log.warning("classes of bundle %s are not shown: %s", digest, error)
+            return ()
 
     def limits(self, digest: str, likeliest: str | None) -> Limits | None:
         """The limits a verdict was held against, or None if that bundle is not installed on this machine."""

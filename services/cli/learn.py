@@ -1,11 +1,14 @@
-"""Verbs that make models: `dataset import`, `train`, `evaluate`, `release`, `model summary`."""
+"""Verbs that make models: `dataset import`, `dataset from-labels`, `train`, `evaluate`, `release`, `model summary`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.show import Json, print_json, print_table, progress_bar, terminal
+
+if TYPE_CHECKING:
+    from pipelines.dataset.manifest import DatasetManifest
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of a bundle, as 'train' makes it.", exists=True, file_okay=False)]
 Tracking = Annotated[str | None, typer.Option(help="MLflow address; by default WAFERWATCH_MLFLOW_URI.")]
@@ -15,6 +18,7 @@ def add_learning(app: typer.Typer) -> None:
     """Register the verbs."""
     dataset = typer.Typer(no_args_is_help=True, help="Labelled data: import them, split by lot.")
     dataset.command("import")(import_)
+    dataset.command("from-labels")(from_labels)
     app.add_typer(dataset, name="dataset")
     model = typer.Typer(no_args_is_help=True, help="Networks: look inside.")
     model.command()(summary)
@@ -58,12 +62,56 @@ def import_(
     options = ImportOptions(normal=normal, unknown=tuple(unknown or ()), seed=seed, tile=tile, replace=replace)
     with terminal.status(f"importing {path}"):
         manifest = import_dataset(cast("Source", source), path, out, options)
+    _show_dataset(manifest, as_json)
+
+
+def from_labels(
+    out: Annotated[Path, typer.Argument(help="Folder to make.")],
+    base: Annotated[Path | None, typer.Option(help="Older dataset that comes along, each lot on its side.")] = None,
+    people: Annotated[int, typer.Option(help="How many must say the same of a capture.", min=1)] = 2,
+    normal: Annotated[str | None, typer.Option(help="Label that means 'nothing to act on'.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another split of the new lots.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a dataset of what people labelled on the pages, alone or merged with an older one; 'train' takes it.
+
+    Only captures count of which enough people say the same. A dataset is never overwritten; its fingerprint names it.
+
+    Example: waferwatch dataset from-labels data/second --base data/first
+    """
+    from models.domain.label import Agreement
+    from pipelines.dataset.import_ import ImportOptions
+    from pipelines.dataset.labelled import LabelledFile, dataset_of_labels
+    from services.parts.shared import lay_foundation
+    from services.records.labelling import labelled
+    from services.settings import Settings
+
+    foundation = lay_foundation(Settings.load())
+    with foundation.database.read() as session:
+        found = labelled(session, people)
+    agreed = [
+        LabelledFile(
+            one.capture_id, foundation.settings.spool_dir / one.sha256, one.opinion.name, one.lot, one.capture_name
+        )
+        for one in found
+        if one.opinion.agreement is Agreement.AGREED
+    ]
+    with terminal.status(f"reading {len(agreed)} labelled captures"):
+        options = ImportOptions(name=out.name, normal=normal, seed=seed)
+        manifest = dataset_of_labels(agreed, out, base=base, options=options)
+    if len(agreed) < len(found):
+        terminal.print(f"{len(found) - len(agreed)} captures left out: fewer than {people} people agree on them")
+    _show_dataset(manifest, as_json)
+
+
+def _show_dataset(manifest: "DatasetManifest", as_json: bool) -> None:
     if as_json:
         print_json(manifest)
         return
     names = sorted({label for counts in manifest.counts.values() for label in counts})
     rows = [(name, *(manifest.counts[split].get(name, 0) for split in manifest.counts)) for name in names]
-    print_table(f"{manifest.name}, split by {manifest.grouped_by}", ("class", *manifest.counts), rows)
+    title = f"{manifest.name} {manifest.fingerprint[:12]}, split by {manifest.grouped_by}"
+    print_table(title, ("class", *manifest.counts), rows)
     terminal.print(f"{manifest.findings.duplicates} exact duplicates dropped")
     for conflict in manifest.findings.conflicts[:5]:
         terminal.print(f"conflicting labels: {conflict}", markup=False)

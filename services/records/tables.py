@@ -216,11 +216,18 @@ class CaptureRow(Base):
     transform: Mapped[list[float] | None]
 
 
+WAS_JUDGED = text(f"reason != '{Reason.NOT_INSPECTED.value}'")
+"""An inspection that saw something, so that a person can say what it shows."""
+
+
 class InspectionRow(Base):
     """One capture × one bundle, with the capture's own verdict repeated for lists."""
 
     __tablename__ = "inspection"
-    __table_args__ = (Index("ix_inspection_recorded_at_id", "recorded_at", "id"),)
+    __table_args__ = (
+        Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
+        Index("ix_inspection_confidence_id", "confidence", "id", sqlite_where=WAS_JUDGED, postgresql_where=WAS_JUDGED),
+    )
 
     id: Mapped[Sha256] = mapped_column(primary_key=True)
     capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id"), index=True)
