@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal_column, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal_column, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from models.domain.errors import ConfigurationError, RetryableError
 from services.records.tables import UtcDateTime
+from services.records.watchdog import PING_SHARE, WatchedConnection, watch
 
 SQLITE_FIXED = (3, 51, 3)
 """First SQLite without the WAL-reset bug, which can in theory lose a commit when a checkpoint races with a writer."""
@@ -52,14 +53,19 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[WriteSession]:
+    def write(self, *, patient: bool = False) -> Iterator[WriteSession]:
         """One transaction: committed at the end of the block, rolled back if it raises.
+
+        Args:
+            patient: let statements take as long as they need (migrations); locks are waited for as briefly as ever.
 
         Raises:
             RetryableError: the database is unreachable, full or busy. Whether a commit took place may then be unknown:
                 every use case is written so that doing it again does no harm.
         """
         with _outages_named(), self._write_sessions.begin() as session:
+            if patient and not self.is_sqlite:
+                _be_patient(session)
             yield session
 
     @contextmanager
@@ -85,6 +91,13 @@ class Database:
             f"SQLite {sqlite3.sqlite_version} is older than {'.'.join(map(str, SQLITE_FIXED))} (WAL-reset bug): "
             "keep nightly backups, or use PostgreSQL"
         )
+
+
+def _be_patient(session: Session) -> None:
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, WatchedConnection)
+    connection.patience_s = None  # until it is given back to the pool
+    session.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 _SQLITE_NOW = select(func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=UtcDateTime()))
@@ -147,22 +160,24 @@ def _engine(url: URL, timeout_s: float, *, read_only: bool) -> Engine:
         engine = create_engine(url, connect_args={"timeout": 10.0})
         _speak_sqlite(engine, read_only=read_only)
         return engine
-    milliseconds = round(timeout_s * 1000)
+    milliseconds = round(timeout_s * 900)  # the server gives up a little before the watchdog cuts the connection
     options = (
         f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
         f"-c idle_in_transaction_session_timeout={10 * milliseconds} "
         f"-c default_transaction_read_only={'on' if read_only else 'off'}"
     )
-    return create_engine(
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=timeout_s,
         connect_args={
-            "connect_timeout": max(2, round(timeout_s)),  # libpq rounds 1 up to 2
+            "connect_timeout": max(2, round(timeout_s * (1 - PING_SHARE))),  # the driver knows none below 2 s
             "options": options,
             "application_name": "waferwatch",
         },
     )
+    watch(engine, timeout_s)
+    return engine
 
 
 def _speak_sqlite(engine: Engine, *, read_only: bool) -> None:

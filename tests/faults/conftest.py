@@ -5,9 +5,18 @@ from pathlib import Path
 import pytest
 
 from tests.faults.plant import Plant
+from tests.postgres import Postgres
 
 
 @pytest.fixture
 def plant(database_url: str, tmp_path: Path) -> Plant:
     """Empty, on SQLite and on PostgreSQL."""
     return Plant(database_url, tmp_path / "plant").build()
+
+
+@pytest.fixture
+def postgres_plant(postgres: Postgres, tmp_path: Path) -> Plant:
+    """Empty, on PostgreSQL: for faults of servers and networks."""
+    if postgres.folder is None:
+        pytest.skip("the server is not ours to disturb")
+    return Plant(postgres.emptied(), tmp_path / "plant").build()

@@ -1,7 +1,9 @@
 """Planted faults: ways to write this program that look right. A fault test counts only if it catches one of them."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,15 @@ from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
 from services.inspection import recording
 from services.inspection.recording import Recorded, Recorder
-from services.intake import watching
+from services.intake import receiving, watching
+from services.intake.receiving import Arrival, Receipt
 from services.intake.spool import Spooled
 from services.intake.watching import Watcher
 from services.jobs import Lease, LeasePolicy, lease, settling
+from services.records import session as session_module
 from services.records.session import WriteSession, now
 from services.records.tables import JobRow, JobState
+from services.records.watchdog import WatchedConnection
 
 
 @contextmanager
@@ -64,6 +69,36 @@ def no_fence() -> Iterator[None]:
         session.execute(update(JobRow).where(JobRow.id == held.job_id).values(**values))
 
     with mock.patch.object(lease, "_update", settle_any):
+        yield
+
+
+@contextmanager
+def every_wish_is_new() -> Iterator[None]:
+    """A job has no name of its own, and an arrival is not looked up: sent twice, it is two."""
+
+    def register(session: WriteSession, spooled: Spooled, arrival: Arrival) -> Receipt:
+        return receiving.register(session, spooled, replace(arrival, key="", route=uuid.uuid4().hex))
+
+    with mock.patch.object(watching, "register", register):
+        yield
+
+
+@contextmanager
+def no_watchdog() -> Iterator[None]:
+    """A call of the database ends when the database answers."""
+    with mock.patch.object(WatchedConnection, "patience_s", property(lambda _: None, lambda *_: None)):
+        yield
+
+
+@contextmanager
+def no_ping() -> Iterator[None]:
+    """A pooled connection is thought to live because it lived."""
+    real = session_module.create_engine
+
+    def create_engine(url: Any, **options: Any) -> Any:
+        return real(url, **options | {"pool_pre_ping": False})
+
+    with mock.patch.object(session_module, "create_engine", create_engine):
         yield
 
 

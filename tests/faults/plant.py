@@ -169,6 +169,7 @@ def check_invariant(plant: Plant, texts: set[str], *, most_repeats: int = 0) -> 
         states = Counter(session.scalars(select(JobRow.state)))
         assert set(states) <= TERMINAL, states
         assert set(session.scalars(select(SourceFileRow.sha256))) == hashes
+        assert states.total() == len(hashes), f"{states.total()} jobs for {len(hashes)} files"
         assert session.scalar(select(func.count()).select_from(CaptureRow)) == captures
         assert session.scalar(select(func.count()).select_from(InspectionRow)) == captures
         alerts = queries.alerts(session, states=list(AlertState), limit=1000).items

@@ -21,10 +21,12 @@ def upgrade(database: Database) -> None:
         ConfigurationError: the database is newer than this program.
         RetryableError: the database is unreachable.
     """
-    with database.write() as session:
+    with database.write(patient=True) as session:
         connection = session.connection()
         if not database.is_sqlite:  # SQLite's BEGIN IMMEDIATE is such a lock already
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process may be migrating much
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         config = _config(connection)
         scripts = ScriptDirectory.from_config(config)
         current = MigrationContext.configure(connection).get_current_revision()
