@@ -123,7 +123,7 @@ def _of_base(base: Path, older: DatasetManifest) -> Iterator[Sample]:
             rows = zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
             stored = batch.drop_columns(["split"])
             for payload, (labels, group, origin, split) in zip(payloads(older.kind, stored), rows, strict=True):
-                yield Sample(tuple(labels), group, payload, origin, split)
+                yield Sample(tuple(labels), group, payload, origin, split=split)
 
 
 def _notes(labelled: Sequence[LabelledFile]) -> tuple[str, ...]:
