@@ -3,8 +3,11 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.domain.capture import Capture
 from models.domain.errors import InputError
@@ -20,6 +23,19 @@ class BundleRef:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """How a capture looks as a whole: with it, captures that look alike are found.
+
+    Attributes:
+        embedding: float32 (D,), where it lies in the bundle's latent space.
+        shape: float32 (S,), the shape of what it shows, whatever the bundle (`models.shape`).
+    """
+
+    embedding: NDArray[np.float32]
+    shape: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """One capture × one bundle.
@@ -31,6 +47,7 @@ class Inspection:
         normal: the bundle's label for "nothing to act on".
         started_at: when, UTC, with zone.
         duration_s: from opening the capture to the last verdict, seconds.
+        looks: of the window that shows the whole capture; None where no window does.
     """
 
     capture: Capture
@@ -39,6 +56,7 @@ class Inspection:
     normal: str | None
     started_at: datetime
     duration_s: float
+    looks: Looks | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check once.

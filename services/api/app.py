@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from services.api import alerts, captures, health, inspections, labels, maps, quarantine
+from services.api import alerts, captures, clusters, health, inspections, labels, maps, quarantine
 from services.api.access import Access, keys_for
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
@@ -80,7 +80,7 @@ def create_app(
         accept=accept,
     )
     handle_errors(app, problem_page)
-    machines = (captures, inspections, maps, alerts, quarantine, labels, health)
+    machines = (captures, inspections, maps, alerts, quarantine, labels, clusters, health)
     people = (pages, actions, unknown, labelling, stacks, quality, report, service, reference, live)
     for module in (*machines, *people):
         app.include_router(module.routes)

@@ -1,4 +1,4 @@
-"""The inbox of what the model did not know, grouped by how it looks: people name it, so that the next model does."""
+"""The inbox of what the model did not know, grouped by how it looks to it: people name it, and the next model knows."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,23 +7,35 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from models.domain.errors import InputError, RetryableError
-from services.api.drawing import Drawing
+from models.domain.errors import InputError
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.likeness import describe, groups
 from services.dashboard.looks import page
+from services.records.clusters import Cluster, clustered, clusters
 from services.records.labels import add_labels, labels, names_in_use, unnamed
 from services.records.views import InspectionSummary
 
 MOST = 200
-"""Newest captures that are grouped; drawing them for the first time takes a few milliseconds each."""
+"""Newest captures shown that are in no cluster."""
+SHOWN = 12
+"""Captures of a cluster that are seen at once, the most typical ones; the others are a click away."""
+MOST_NAMED = 2000
+"""Captures that one form may name."""
 routes = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Pile:
-    """Wafers that look alike, the most typical one first, and where they were found, the most frequent place first."""
+    """Captures that wait for a name together.
 
+    Attributes:
+        number: of their cluster; None for a capture that is like no other.
+        name: what others of the cluster are called already.
+        members: the most typical one first.
+        places: where they were found, the most frequent place first.
+    """
+
+    number: int | None
+    name: str | None
     members: tuple[InspectionSummary, ...]
     places: str
 
@@ -40,7 +52,7 @@ def name_them(
     request: Request,
     wired: Wired,
     caller: Caller,
-    inspection: Annotated[list[str], Form(max_length=MOST)],
+    inspection: Annotated[list[str], Form(max_length=MOST_NAMED)],
     name: Annotated[str, Form(max_length=200)] = "",
     back: Annotated[str, Form(max_length=200)] = "/unknown",
 ) -> Response:
@@ -55,17 +67,17 @@ def name_them(
 
 def _inbox(request: Request, wired: Wiring, complaint: str = "") -> HTMLResponse:
     with wired.database.read() as session:
-        strangers = unnamed(session, limit=MOST)
+        alike = clusters(session)
+        newest = unnamed(session, limit=MOST)
+        grouped = clustered(session, [one.capture.id for one in newest])
         named = labels(session)
         known = names_in_use(session)
-    drawn, missing = _drawn(wired, strangers)
-    found = groups([describe(drawing) for _, drawing in drawn])
-    piles = [tuple(drawn[k][0] for k in group.members) for group in found]
+    alone = [one for one in newest if one.capture.id not in grouped]
     context = {
-        "piles": [Pile(members, _places(members)) for members in piles],
-        "missing": missing,
+        "piles": [_pile(one) for one in alike] + [Pile(None, None, (one,), _places((one,))) for one in alone],
+        "shown": SHOWN,
         "most": MOST,
-        "is_full": len(strangers) == MOST,
+        "is_full": len(newest) == MOST,
         "known": known,
         "named": Counter(one.name for one in named).most_common(),
         "complaint": complaint,
@@ -73,17 +85,9 @@ def _inbox(request: Request, wired: Wiring, complaint: str = "") -> HTMLResponse
     return page(request, "unknown.html", wired.pulse.beat(), context, 422 if complaint else 200)
 
 
-def _drawn(
-    wired: Wiring, strangers: tuple[InspectionSummary, ...]
-) -> tuple[list[tuple[InspectionSummary, Drawing]], int]:
-    """The captures whose files are here, with their drawings, and how many are not here."""
-    drawn, missing = [], 0
-    for one in strangers:
-        try:
-            drawn.append((one, wired.drawings.get(one.capture.id, one.sha256)))
-        except RetryableError:
-            missing += 1
-    return drawn, missing
+def _pile(cluster: Cluster) -> Pile:
+    waiting = tuple(one for one in cluster.members if one.id in cluster.unnamed)
+    return Pile(cluster.number, cluster.name, waiting, _places(waiting))
 
 
 def _places(members: tuple[InspectionSummary, ...]) -> str:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from models.decision import decide, not_inspected
 from models.domain.errors import InputError
-from models.domain.inspection import Inspection
+from models.domain.inspection import Inspection, Looks
 from models.domain.patch import Patch
-from models.domain.verdict import Predictions, Verdict
+from models.domain.verdict import Prediction, Predictions, Verdict
 from models.manifest import BundleManifest
+from models.shape import shape_of
 from pipelines.ingestion import CaptureReader, cut
 
 BATCH = 256
@@ -61,9 +62,13 @@ def inspect(
     """
     manifest, started_at, began = classifier.manifest, datetime.now(UTC), time.perf_counter()
     verdicts = list(done)
+    looks = _looks_of_done(reader, classifier, done)
     patches = islice(cut(reader, manifest.recipe.domain_tiling), len(done), None)
     for batch in _batches(patches, manifest):
-        verdicts += _judge(batch, classifier)
+        for patch, prediction in _judge(batch, classifier):
+            verdicts.append(_verdict(patch, prediction, manifest))
+            if prediction is not None and patch.window.level.index == 0:
+                looks = Looks(prediction.embedding, shape_of(patch.pixels))
         progress(verdicts)
     return Inspection(
         capture=reader.capture,
@@ -72,19 +77,33 @@ def inspect(
         normal=manifest.labels.normal,
         started_at=started_at,
         duration_s=time.perf_counter() - began,
+        looks=looks,
     )
 
 
-def _judge(batch: Sequence[Patch], classifier: PatchClassifier) -> Iterator[Verdict]:
-    """Verdicts of a batch; windows nobody inspected are not asked about."""
+def _looks_of_done(reader: CaptureReader, classifier: PatchClassifier, done: Sequence[Verdict]) -> Looks | None:
+    """How the capture looks that an earlier try saw whole: verdicts are put aside without what they rest on."""
+    whole = next((one.window for one in done if one.window.level.index == 0), None)
+    patch = None if whole is None else reader.read(whole)
+    if patch is None or not patch.inspected:
+        return None
+    ((_, prediction),) = _judge([patch], classifier)
+    assert prediction is not None
+    return Looks(prediction.embedding, shape_of(patch.pixels))
+
+
+def _judge(batch: Sequence[Patch], classifier: PatchClassifier) -> Iterator[tuple[Patch, Prediction | None]]:
+    """Patches with what the network believes of them; it is not asked about windows nobody inspected (None)."""
     seen = [patch.pixels for patch in batch if patch.inspected > 0]
     predictions = iter(classifier.classify(np.stack(seen)) if seen else ())
-    manifest = classifier.manifest
     for patch in batch:
-        if patch.inspected > 0:
-            yield decide(patch.window, next(predictions), manifest.labels, manifest.thresholds)
-        else:
-            yield not_inspected(patch.window)
+        yield patch, next(predictions) if patch.inspected > 0 else None
+
+
+def _verdict(patch: Patch, prediction: Prediction | None, manifest: BundleManifest) -> Verdict:
+    if prediction is None:
+        return not_inspected(patch.window)
+    return decide(patch.window, prediction, manifest.labels, manifest.thresholds)
 
 
 def _batches(patches: Iterator[Patch], manifest: BundleManifest) -> Iterator[list[Patch]]:

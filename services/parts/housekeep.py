@@ -1,4 +1,7 @@
-"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry. One is enough; several do no harm."""
+"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry, groups what is unknown.
+
+One is enough; several do no harm.
+"""
 
 import logging
 import threading
@@ -6,6 +9,7 @@ from collections.abc import Callable
 
 from models.domain.errors import ConfigurationError, RetryableError
 from services.alerting.relay import relay_once
+from services.clustering import Clustering
 from services.jobs import LeasePolicy, bury_silent
 from services.parts.shared import channels_of, lay_foundation, stop_on_signals
 from services.serving.bundle_store import BundleStore
@@ -34,8 +38,10 @@ def run_housekeep(settings: Settings) -> None:
         with foundation.database.write() as session:
             bury_silent(session, policy, names)
 
-    following = threading.Thread(target=_again, args=(stop, "registry", follower.follow), name="follow", daemon=True)
-    following.start()  # the registry may take its time; messages must not wait for it
+    clustering = Clustering(foundation.database)
+    for what, chore in (("registry", follower.follow), ("clusters", clustering.refresh)):
+        # each may take its time; messages must not wait for it
+        threading.Thread(target=_again, args=(stop, what, chore), name=what, daemon=True).start()
     _again(stop, "outbox", relay, bury)
     foundation.database.close()
 

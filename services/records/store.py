@@ -9,7 +9,7 @@ from models.domain.capture import Capture
 from models.domain.inspection import Inspection
 from models.domain.verdict import Verdict
 from services.records.session import WriteSession
-from services.records.tables import CaptureRow, InspectionRow, VerdictRow
+from services.records.tables import CaptureRow, InspectionRow, LooksRow, VerdictRow
 from services.records.upsert import insert_new
 
 
@@ -63,6 +63,12 @@ def add_inspection(
                 for ordinal, verdict in enumerate(inspection.verdicts)
             ],
         )
+        if inspection.looks is not None:
+            looks = {
+                "embedding": inspection.looks.embedding.astype("<f4").tobytes(),
+                "shape": inspection.looks.shape.astype("<f4").tobytes(),
+            }
+            session.execute(insert(LooksRow).values(inspection_id=inspection.id, **looks))
     return is_new
 
 

@@ -3,7 +3,9 @@
     source_file ─< receipt                     bytes, kept once; each time they arrived
         ├─< job ─< inspection ─< verdict       work to do; what it found (until then: block)
         └─< capture ─< inspection
-        └─< label                              what people say it shows
+        ├─< label                              what people say it shows
+        └── cluster_member >─ cluster          unknown captures that look alike
+    inspection ── looks                        how the capture looks as a whole
     alert ─< alert_occurrence, alert_event     one trouble; the captures that showed it; what people did
         └─< outbox                             messages still to be sent, one per channel
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -218,6 +221,7 @@ class CaptureRow(Base):
 
 WAS_JUDGED = text(f"reason != '{Reason.NOT_INSPECTED.value}'")
 """An inspection that saw something, so that a person can say what it shows."""
+IS_UNLABELLED = text("label IS NULL")
 
 
 class InspectionRow(Base):
@@ -227,6 +231,9 @@ class InspectionRow(Base):
     __table_args__ = (
         Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
         Index("ix_inspection_confidence_id", "confidence", "id", sqlite_where=WAS_JUDGED, postgresql_where=WAS_JUDGED),
+        Index(
+            "ix_inspection_unlabelled", "recorded_at", "id", sqlite_where=IS_UNLABELLED, postgresql_where=IS_UNLABELLED
+        ),
     )
 
     id: Mapped[Sha256] = mapped_column(primary_key=True)
@@ -362,6 +369,39 @@ class AlertEventRow(Base):
     note: Mapped[str]
     previous_hash: Mapped[Sha256]
     hash: Mapped[Sha256]
+
+
+class LooksRow(Base):
+    """How a capture looks as a whole to the bundle that judged it; float32, little-endian."""
+
+    __tablename__ = "looks"
+
+    inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True)
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    shape: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ClusterRow(Base):
+    """Unknown captures that look alike; its number stays while most of them stay together."""
+
+    __tablename__ = "cluster"
+
+    id: Mapped[Id]
+    opened_at: Mapped[datetime]
+    merged_into: Mapped[int | None] = mapped_column(BigInt, ForeignKey("cluster.id"))
+    """The cluster that took its captures over, once it is none of its own any more."""
+
+
+class ClusterMemberRow(Base):
+    """A capture in a cluster, by its newest inspection."""
+
+    __tablename__ = "cluster_member"
+
+    capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id", ondelete="CASCADE"), primary_key=True)
+    inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"))
+    cluster_id: Mapped[int] = mapped_column(BigInt, ForeignKey("cluster.id"), index=True)
+    rank: Mapped[int]
+    """0 is the medoid, the most typical one; then by distance from it."""
 
 
 class LabelRow(Base):

@@ -1,14 +1,18 @@
 """Pages without a browser: what they say, that every view has an address, and what their forms do."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from models.domain.alert import AlertState
 from models.domain.errors import InputError
+from models.domain.inspection import Looks
 from models.domain.verdict import Reason
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
+from services.clustering import Clustering
 from services.jobs import fail
 from services.records import queries
 from services.records.session import now
@@ -29,6 +33,7 @@ def found(service: Service, content: str = "wafer", label: str | None = "Ring") 
     """An inspection with its alert; its id."""
     service.spool(content)
     one = inspection(capture(content), verdict(label, reason=None if label else Reason.NOVEL))
+    one = replace(one, looks=Looks(np.ones(8, np.float32), np.zeros(90, np.float32)))
     record(service.database, one, content=content)
     with service.database.write() as session:
         raise_alerts(session, evaluate(one), subject=one.capture.id, at=now(session))
@@ -83,7 +88,9 @@ def test_a_form_sends_nobody_elsewhere(service: Service, back: str) -> None:  # 
 
 def test_strangers_are_named_and_leave_the_inbox(service: Service) -> None:  # noqa: F811
     one, two = found(service, "one", None), found(service, "two", None)
-    assert "2 captures that look alike" in shown(service, "/unknown")
+    assert shown(service, "/unknown").count("Like no other") == 2
+    Clustering(service.database).refresh()
+    assert "Group 1: 2 captures" in shown(service, "/unknown")
     assert service.client.post("/unknown/name", data={"inspection": [one, two], "name": "Comet"}).status_code == 303
     page = shown(service, "/unknown")
     assert "Nothing unknown waits" in page
@@ -97,6 +104,29 @@ def test_strangers_are_named_and_leave_the_inbox(service: Service) -> None:  # n
     assert [(label["capture_name"], label["label"]) for label in labels] == [("one.001", "Ring"), ("two.001", "Comet")]
     assert "two.001,LOT7,Comet,local" in service.client.get("/labels.csv").text
     assert service.client.post("/unknown/name", data={"inspection": [one], "name": " "}).status_code == 422
+
+
+def test_what_joins_a_named_group_is_told_its_name(service: Service) -> None:  # noqa: F811
+    clustering = Clustering(service.database)
+    found(service, "one", None), found(service, "two", None)
+    clustering.refresh()
+    (group,) = service.client.get("/api/v1/clusters").json()
+    assert (group["id"], group["size"], group["unnamed"], group["name"], len(group["medoids"])) == (1, 2, 2, None, 2)
+    named = service.client.post("/api/v1/clusters/1/name", json={"label": "Comet", "but": [group["inspections"][1]]})
+    assert (named.status_code, named.json()) == (201, {"captures": 1})
+    late = found(service, "late", None)
+    clustering.refresh()
+    page = service.client.get("/unknown", headers=HTML).text
+    assert "looks like Comet" in page
+    assert 'value="Comet"' in page
+    (group,) = service.client.get("/api/v1/clusters").json()
+    assert (group["id"], group["size"], group["unnamed"], group["name"]) == (1, 3, 2, "Comet")
+    assert late in group["inspections"]
+    assert service.client.post("/api/v1/clusters/1/name", json={"label": "Comet"}).json() == {"captures": 2}
+    assert service.client.get("/api/v1/clusters").json() == []
+    assert service.client.get("/api/v1/clusters/1").json()["name"] == "Comet"
+    assert service.client.get("/api/v1/clusters/9").status_code == 404
+    assert "Nothing unknown waits" in shown(service, "/unknown")
 
 
 def test_programs_name_captures_too(service: Service) -> None:  # noqa: F811

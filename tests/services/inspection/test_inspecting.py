@@ -88,3 +88,21 @@ def test_pixels_arrive_as_they_were_read() -> None:
 
     inspect(image("a" * 64, [0, 1, UNINSPECTED, 2], "x"), Spy(ALL))
     assert got == [(np.uint8, (3, 4, 4, 1), [0, 1, 2])]
+
+
+def test_looks_are_of_the_whole_capture() -> None:
+    whole = inspect(image("a" * 64, [1], "x"), FakeClassifier())
+    assert whole.looks is not None
+    assert whole.looks.embedding.shape == (2,)
+    assert inspect(image("a" * 64, [0, 1], "x"), FakeClassifier(ALL)).looks is None
+    assert inspect(image("a" * 64, [UNINSPECTED], "x"), FakeClassifier()).looks is None
+
+
+def test_a_retry_remembers_how_the_capture_looks() -> None:
+    reader, recipe = image("a" * 64, [0, 1, 2, 0], "x"), manifest(levels=(0, -1))
+    expected = inspect(reader, FakeClassifier(recipe))
+    again = inspect(reader, FakeClassifier(recipe), done=expected.verdicts[:3])
+    assert again.verdicts == expected.verdicts
+    assert again.looks is not None
+    assert expected.looks is not None
+    np.testing.assert_array_equal(again.looks.embedding, expected.looks.embedding)

@@ -1,0 +1,85 @@
+"""GET /clusters: unknown captures that look alike; POST names all of one at once."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.labels import Named
+from services.api.problems import NotFoundError
+from services.api.schemas import PREFIX, Answer, InspectionAnswer
+from services.api.wiring import Caller, Wired, Wiring
+from services.records import clusters as records
+from services.records.clusters import Cluster
+from services.records.labels import add_labels
+
+MEDOIDS = 6
+"""Members that a cluster is shown by, the most typical ones."""
+MISSING: dict[int | str, dict[str, str]] = {404: {"description": "No such cluster."}}
+routes = APIRouter(prefix=f"{PREFIX}/clusters", tags=["unknown"])
+
+
+class ClusterAnswer(Answer):
+    """Unknown captures that look alike to the model that refused them."""
+
+    id: int = Field(description="Stays while most of the captures stay together.", examples=[7])
+    opened_at: datetime = Field(description="When the first of them were grouped.")
+    name: str | None = Field(description="What most of those are called that somebody named.", examples=["Comet"])
+    size: int
+    unnamed: int = Field(description="How many wait for a name.")
+    medoids: list[InspectionAnswer] = Field(description=f"The {MEDOIDS} most typical ones, with their pictures.")
+    inspections: list[str] = Field(description="Of all members, the most typical first.")
+
+    @classmethod
+    def of(cls, view: Cluster) -> "ClusterAnswer":
+        """From the view."""
+        return cls(
+            id=view.number,
+            opened_at=view.opened_at,
+            name=view.name,
+            size=len(view.members),
+            unnamed=len(view.unnamed),
+            medoids=[InspectionAnswer.of(one) for one in view.members[:MEDOIDS]],
+            inspections=[one.id for one in view.members],
+        )
+
+
+class ClusterNaming(BaseModel):
+    """A name for what a cluster shows."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    label: str = Field(min_length=1, max_length=80, examples=["Comet"])
+    note: str = Field("", max_length=2000)
+    but: list[str] = Field([], max_length=2000, description="Inspections that do not belong: they keep no name.")
+
+
+@routes.get("")
+def clusters(wired: Wired) -> list[ClusterAnswer]:
+    """Clusters with captures that nobody has named, those with most of them first."""
+    with wired.database.read() as session:
+        return [ClusterAnswer.of(one) for one in records.clusters(session)]
+
+
+@routes.get("/{number}", responses=MISSING)
+def cluster(number: int, wired: Wired) -> ClusterAnswer:
+    """One cluster; the number of one that was merged into another leads to the other."""
+    return ClusterAnswer.of(_there(wired, number))
+
+
+@routes.post("/{number}/name", status_code=201, responses=MISSING)
+def name_cluster(number: int, naming: ClusterNaming, wired: Wired, caller: Caller) -> Named:
+    """Say what all unnamed captures of a cluster show. They are examples of that class for the next training."""
+    chosen = _there(wired, number).unnamed - set(naming.but)
+    if not chosen:
+        return Named(captures=0)
+    with wired.database.write() as session:
+        return Named(captures=add_labels(session, chosen, name=naming.label, author=caller.name, note=naming.note))
+
+
+def _there(wired: Wiring, number: int) -> Cluster:
+    with wired.database.read() as session:
+        found = records.cluster(session, number)
+    if found is None:
+        raise NotFoundError("no such cluster", where=str(number), remedy=f"see {PREFIX}/clusters")
+    return found

@@ -1,0 +1,176 @@
+"""Clusters of unknown captures: whom to group, how a new grouping replaces the last, and what pages show of it.
+
+Named captures stay in their cluster until a model knows them: what arrives later and looks alike can then be told what
+the others were called.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, delete, func, insert, select, text, tuple_, update
+from sqlalchemy.orm import aliased
+
+from models.clusters import heirs
+from models.domain.verdict import Reason
+from services.records.reading import inspection_summary
+from services.records.session import ReadSession, WriteSession, now
+from services.records.tables import (
+    CaptureRow,
+    ClusterMemberRow,
+    ClusterRow,
+    InspectionRow,
+    LabelRow,
+    LooksRow,
+    SourceFileRow,
+)
+from services.records.views import InspectionSummary
+
+MOST = 2000
+"""Newest unknown captures that are grouped: a second of work, and more than a person will look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An unknown capture by its newest inspection, and the latent space it lies in."""
+
+    capture_id: str
+    inspection_id: str
+    bundle_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Unknown captures that look alike.
+
+    Attributes:
+        number: stays the same while most of them stay together.
+        opened_at: when the first of them were grouped.
+        members: the medoid first, then by distance from it.
+        names: what people called some of them, and how many.
+        unnamed: ids of the members' inspections that nobody has named.
+    """
+
+    number: int
+    opened_at: datetime
+    members: tuple[InspectionSummary, ...]
+    names: Mapping[str, int]
+    unnamed: frozenset[str]
+
+    @property
+    def name(self) -> str | None:
+        """What most named members are called; None if nobody named one."""
+        return max(self.names, key=lambda name: self.names[name], default=None)
+
+
+def strangers(session: ReadSession, *, limit: int = MOST) -> tuple[Stranger, ...]:
+    """Captures whose newest inspection refused them a label, the newest first; only those seen whole."""
+    newer = aliased(InspectionRow)
+    later = tuple_(newer.recorded_at, newer.id) > tuple_(InspectionRow.recorded_at, InspectionRow.id)
+    judged_since = select(newer.id).where(newer.capture_id == InspectionRow.capture_id, later)
+    wanted = (
+        select(InspectionRow.capture_id, InspectionRow.id, InspectionRow.bundle_digest)
+        .join(LooksRow, LooksRow.inspection_id == InspectionRow.id)
+        .where(InspectionRow.label.is_(None), InspectionRow.reason != Reason.NOT_INSPECTED, ~judged_since.exists())
+        .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
+        .limit(limit)
+    )
+    return tuple(Stranger(*row) for row in session.execute(wanted).tuples())
+
+
+def looks(session: ReadSession, of: Sequence[Stranger]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings, float32 (N, D), and shapes, (N, S), of captures judged with one bundle, in their order."""
+    wanted = select(LooksRow).where(LooksRow.inspection_id.in_([one.inspection_id for one in of]))
+    found = {row.inspection_id: row for row in session.scalars(wanted)}
+    rows = [found[one.inspection_id] for one in of]
+    return _stacked([row.embedding for row in rows]), _stacked([row.shape for row in rows])
+
+
+def _stacked(vectors: Sequence[bytes]) -> NDArray[np.float32]:
+    return np.stack([np.frombuffer(one, "<f4") for one in vectors])
+
+
+def regroup(session: WriteSession, found: Sequence[Sequence[Stranger]]) -> None:
+    """Replace the grouping: old clusters keep their numbers where they live on, the others point to their heirs.
+
+    Args:
+        session: the transaction it belongs to.
+        found: the strangers of each cluster, the medoid first.
+    """
+    if session.get_bind().dialect.name != "sqlite":  # which lets one transaction write at a time anyway
+        session.execute(text("LOCK TABLE cluster_member IN SHARE ROW EXCLUSIVE MODE"))
+    old: dict[int, set[str]] = defaultdict(set)
+    for member in session.scalars(select(ClusterMemberRow)):
+        old[member.cluster_id].add(member.capture_id)
+    inherits = heirs(old, [{one.capture_id for one in group} for group in found])
+    numbers: dict[int, int] = {}
+    for number, k in inherits.items():
+        numbers.setdefault(k, number)
+    moment = now(session)
+    for k in range(len(found)):
+        if k not in numbers:
+            opened = insert(ClusterRow).values(opened_at=moment).returning(ClusterRow.id)
+            numbers[k] = session.execute(opened).scalar_one()
+    for number, k in inherits.items():
+        if numbers[k] != number:
+            session.execute(update(ClusterRow).where(ClusterRow.id == number).values(merged_into=numbers[k]))
+    session.execute(delete(ClusterMemberRow))
+    rows = [
+        {"capture_id": one.capture_id, "inspection_id": one.inspection_id, "cluster_id": numbers[k], "rank": rank}
+        for k, group in enumerate(found)
+        for rank, one in enumerate(group)
+    ]
+    if rows:
+        session.execute(insert(ClusterMemberRow), rows)
+
+
+def clusters(session: ReadSession) -> tuple[Cluster, ...]:
+    """Clusters with captures that nobody has named, those with most of them first."""
+    waiting = [one for one in _clusters(session) if one.unnamed]
+    return tuple(sorted(waiting, key=lambda one: (-len(one.unnamed), one.number)))
+
+
+def cluster(session: ReadSession, number: int) -> Cluster | None:
+    """One cluster, or the one that took its captures over; None if there is none, or it fell apart."""
+    row = session.get(ClusterRow, number)
+    while row is not None and row.merged_into is not None:
+        row = session.get(ClusterRow, row.merged_into)
+    return None if row is None else next(iter(_clusters(session, ClusterRow.id == row.id)), None)
+
+
+def clustered(session: ReadSession, capture_ids: Collection[str]) -> Mapping[str, int]:
+    """Number of the cluster by capture, for those that are in one."""
+    wanted = select(ClusterMemberRow.capture_id, ClusterMemberRow.cluster_id)
+    return dict(session.execute(wanted.where(ClusterMemberRow.capture_id.in_(capture_ids))).tuples().all())
+
+
+def _clusters(session: ReadSession, *which: ColumnElement[bool]) -> list[Cluster]:
+    newest = select(func.max(LabelRow.id)).group_by(LabelRow.capture_id)
+    wanted = (
+        select(ClusterRow, LabelRow.name, InspectionRow, CaptureRow, SourceFileRow)
+        .join(ClusterMemberRow, ClusterMemberRow.cluster_id == ClusterRow.id)
+        .join(InspectionRow, InspectionRow.id == ClusterMemberRow.inspection_id)
+        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
+        .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
+        .outerjoin(LabelRow, (LabelRow.capture_id == CaptureRow.id) & LabelRow.id.in_(newest))
+        .where(*which)
+        .order_by(ClusterRow.id, ClusterMemberRow.rank)
+    )
+    found: dict[int, list[tuple[str | None, InspectionSummary]]] = defaultdict(list)
+    opened: dict[int, datetime] = {}
+    for row, name, judged, of, source in session.execute(wanted).tuples():
+        opened[row.id] = row.opened_at
+        found[row.id].append((name, inspection_summary(judged, of, source)))
+    return [
+        Cluster(
+            number=number,
+            opened_at=opened[number],
+            members=tuple(one for _, one in members),
+            names=Counter(name for name, _ in members if name is not None),
+            unnamed=frozenset(one.id for name, one in members if name is None),
+        )
+        for number, members in found.items()
+    ]
