@@ -39,7 +39,10 @@ class Settings(BaseSettings):
         watch_every_s: pause between two looks, seconds; a file is taken once two looks saw the same size and time.
         watch_deadline_s: how long a file may stay incomplete before it is quarantined, seconds.
         watch_include: file names taken, shell patterns; comma-separated JSON list in the environment.
+        reading: YAML file that says what files do not say of themselves, see `pipelines.ingestion.options`.
         watch_exclude: file names left alone; the defaults are what tools call files they are still writing.
+        reading: YAML file of what files do not say of themselves (mirrored coordinates of a tool, columns of tables);
+            see `pipelines.ingestion.options`.
         afterwards: what happens to the source file once its row is committed.
         done_dir: where `afterwards=move` puts it.
         file_limit_bytes: largest file accepted.
@@ -80,6 +83,7 @@ class Settings(BaseSettings):
     watch_deadline_s: float = Field(default=300.0, ge=0)
     watch_include: tuple[str, ...] = ("*",)
     watch_exclude: tuple[str, ...] = (".*", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "~*", "*~")
+    reading: Path | None = None
     afterwards: Afterwards = Afterwards.KEEP
     done_dir: Path = Field(default_factory=lambda known: known["home"] / "done")
     file_limit_bytes: int = Field(default=64 * 1024**3, gt=0)
@@ -104,11 +108,11 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     webhook_private: bool = False
 
-    @field_validator("home", "spool_dir", "watch_dir", "done_dir")
+    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading")
     @classmethod
-    def _absolute(cls, folder: Path) -> Path:
+    def _absolute(cls, path: Path | None) -> Path | None:
         """A service outlives the folder it was started in."""
-        return folder.expanduser().absolute()
+        return None if path is None else path.expanduser().absolute()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

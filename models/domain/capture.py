@@ -81,11 +81,33 @@ class Capture:
         return "um" if self.kind is CaptureKind.WAFER else "px"
 
 
-def capture_id(content_sha256: str, ordinal: int = 0, count: int = 1) -> str:
+@dataclass(frozen=True, slots=True)
+class ReadWarning:
+    """Something odd in a file that was read nevertheless.
+
+    Attributes:
+        code: stable kebab-case name.
+        message: one line for people.
+        line: of the file, from 1, where there is one.
+    """
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+def capture_id(content_sha256: str, ordinal: int = 0, count: int = 1, told: str = "") -> str:
     """Identity of the `ordinal`-th of `count` captures in a file with this content hash.
 
     A file with one capture lends it its own hash, so the id can be checked with `sha256sum`.
+
+    Args:
+        content_sha256: of the file, hex.
+        ordinal: from 0.
+        count: of captures in the file.
+        told: what the file does not say and was read into it, such as mirrored coordinates: the same bytes are then
+            another capture.
     """
-    if count == 1:
+    if count == 1 and not told:
         return content_sha256
-    return hashlib.sha256(f"{content_sha256}#{ordinal}".encode()).hexdigest()
+    return hashlib.sha256(f"{content_sha256}#{ordinal}{told and '#'}{told}".encode()).hexdigest()

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.capture import Capture
+from models.domain.capture import Capture, ReadWarning
 from models.domain.errors import InputError
 from models.domain.verdict import Verdict
 
@@ -48,6 +48,7 @@ class Inspection:
         started_at: when, UTC, with zone.
         duration_s: from opening the capture to the last verdict, seconds.
         looks: of the window that shows the whole capture; None where no window does.
+        warnings: what was odd in the file, which was read nevertheless.
     """
 
     capture: Capture
@@ -57,6 +58,7 @@ class Inspection:
     started_at: datetime
     duration_s: float
     looks: Looks | None = field(default=None, compare=False, repr=False)
+    warnings: tuple[ReadWarning, ...] = ()
 
     def __post_init__(self) -> None:
         """Check once.

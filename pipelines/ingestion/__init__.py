@@ -1,15 +1,17 @@
 """Files in, patches out: the same code cuts for training and for serving."""
 
-from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
+from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader
 from pipelines.ingestion.cutting import cut
 from pipelines.ingestion.describing import Description, describe, describe_capture
 from pipelines.ingestion.formats.images import ValueRange
 from pipelines.ingestion.formats.points import PointColumns
 from pipelines.ingestion.formats.wafer_frame import ToolFrame
 from pipelines.ingestion.limits import Limits
-from pipelines.ingestion.opening import ReadOptions, open_captures
+from pipelines.ingestion.opening import open_captures
+from pipelines.ingestion.options import ReadOptions
 from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
+from pipelines.ingestion.write_back import judged_klarf
 
 __all__ = [
     "CaptureReader",
@@ -22,12 +24,12 @@ __all__ = [
     "PointMap",
     "PointReader",
     "ReadOptions",
-    "ReadWarning",
     "ToolFrame",
     "ValueRange",
     "cut",
     "describe",
     "describe_capture",
+    "judged_klarf",
     "open_captures",
     "render_die_maps",
     "render_dies",

@@ -4,26 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from models.domain.capture import Capture
+from models.domain.capture import Capture, ReadWarning
 from models.domain.patch import Patch
 from models.domain.tiling import Window
 from pipelines.ingestion.rendering import render_dies, render_points
 from pipelines.ingestion.wafer_maps import DieMap, PointMap
-
-
-@dataclass(frozen=True, slots=True)
-class ReadWarning:
-    """Something odd in a file that was read nevertheless.
-
-    Attributes:
-        code: stable kebab-case name.
-        message: one line for people.
-        line: of the file, from 1, where there is one.
-    """
-
-    code: str
-    message: str
-    line: int | None = None
 
 
 class CaptureReader(Protocol):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from models.domain.capture import Capture, CaptureKind
-from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader, ReadWarning
+from models.domain.capture import Capture, CaptureKind, ReadWarning
+from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader
 from pipelines.ingestion.formats.images import ImageReader
 from pipelines.ingestion.limits import Limits
-from pipelines.ingestion.opening import ReadOptions, open_captures
+from pipelines.ingestion.opening import open_captures
+from pipelines.ingestion.options import ReadOptions
 from pipelines.ingestion.wafer_maps import FAIL, NO_DIE
 
 

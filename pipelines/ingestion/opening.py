@@ -1,48 +1,29 @@
 """Open any file we read: find out what it is from its bytes, and give one reader per wafer or image in it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError, UnsafeInputError
 from pipelines.ingestion.archives import gzip_content, zip_members
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader
 from pipelines.ingestion.formats.found import NOMINAL_DIAMETER_UM, FoundWafer
-from pipelines.ingestion.formats.images import ValueRange, open_images
+from pipelines.ingestion.formats.images import open_images
 from pipelines.ingestion.formats.klarf.limits import KlarfLimits
 from pipelines.ingestion.formats.klarf.problems import Mode
 from pipelines.ingestion.formats.klarf.reader import read_klarf
-from pipelines.ingestion.formats.points import PointColumns, read_csv
+from pipelines.ingestion.formats.points import read_csv
 from pipelines.ingestion.formats.semi_xml import read_semi_xml
 from pipelines.ingestion.formats.sinf import read_sinf
 from pipelines.ingestion.formats.stdf import read_stdf
 from pipelines.ingestion.formats.tables import FoundWafers, read_npz, read_parquet, read_pickle
-from pipelines.ingestion.formats.wafer_frame import ToolFrame, place_wafer
+from pipelines.ingestion.formats.wafer_frame import place_wafer
 from pipelines.ingestion.limits import Limits
+from pipelines.ingestion.options import ReadOptions
 from pipelines.ingestion.sniffing import Format, sniff_file
 from pipelines.ingestion.sources import SourceFile, fetch
 from pipelines.ingestion.wafer_maps import DieMap
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What a file does not say of itself.
-
-    Attributes:
-        points: columns of tables of points.
-        tools: tool id as KLARF files name it -> how it writes coordinates.
-        values: the values of an image that become black and white.
-        lenient: read KLARF files whose counts are wrong, with a warning for each, instead of refusing them.
-        storage: options of fsspec for object stores, such as `endpoint_url`.
-    """
-
-    points: PointColumns = field(default_factory=PointColumns)
-    tools: Mapping[str, ToolFrame] = field(default_factory=dict)
-    values: ValueRange | None = None
-    lenient: bool = False
-    storage: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_captures(
@@ -50,8 +31,8 @@ def open_captures(
 ) -> Iterator[CaptureReader]:
     """Readers of all captures in a file, in the order of the file.
 
-    The same bytes always give the same captures with the same ids. Compressed files and archives are read through: the
-    captures are those of what is inside.
+    The same bytes read with the same options give the same captures with the same ids. Compressed files and
+    archives are read through: the captures are those of what is inside.
 
     Args:
         uri: local path, or a URI of a scheme in `sources.SCHEMES`.
@@ -83,7 +64,8 @@ def _open(source: SourceFile, limits: Limits, options: ReadOptions, depth: int) 
     else:
         found = _wafers(source, kind, limits, options)
         for ordinal, wafer in enumerate(found.wafers):
-            yield _reader(source, kind, wafer, ordinal, found.count)
+            identity = capture_id(source.sha256, ordinal, found.count, options.told(kind, wafer))
+            yield _reader(kind, wafer, identity, _name(source, wafer.provenance, ordinal, found.count))
 
 
 def _wafers(source: SourceFile, kind: Format, limits: Limits, options: ReadOptions) -> FoundWafers:
@@ -140,12 +122,12 @@ def _klarf(source: SourceFile, limits: Limits, options: ReadOptions) -> list[Fou
     return found
 
 
-def _reader(source: SourceFile, kind: Format, wafer: FoundWafer, ordinal: int, count: int) -> CaptureReader:
+def _reader(kind: Format, wafer: FoundWafer, identity: str, name: str) -> CaptureReader:
     diameter = wafer.diameter_um or NOMINAL_DIAMETER_UM
     capture = Capture(
-        id=capture_id(source.sha256, ordinal, count),
+        id=identity,
         kind=CaptureKind.WAFER,
-        name=_name(source, wafer.provenance, ordinal, count),
+        name=name,
         height=diameter,
         width=diameter,
         provenance=wafer.provenance,

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from services.api import alerts, captures, clusters, health, inspections, labels, maps, quarantine
+from pipelines.ingestion import ReadOptions
+from services.api import alerts, captures, clusters, health, inspections, klarf_copy, labels, maps, quarantine
 from services.api.access import Access, keys_for
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
@@ -35,7 +36,13 @@ Errors are `application/problem+json` with the parts what, where, expected, got 
 
 
 def create_app(
-    settings: Settings, database: Database, *, accept: Accept, opener: Opener, metrics: Metrics | None = None
+    settings: Settings,
+    database: Database,
+    *,
+    accept: Accept,
+    opener: Opener,
+    options: ReadOptions | None = None,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """The application of one process.
 
@@ -44,6 +51,7 @@ def create_app(
         database: opened by the caller, who closes it.
         accept: takes uploads in.
         opener: opens spooled files for drawing.
+        options: how they are read; `opener` reads them so.
         metrics: of this process; made for the default registry if None.
 
     Raises:
@@ -78,9 +86,10 @@ def create_app(
         bundles=BundleShelf(settings.bundle_dir),
         pulse=Pulse(database),
         accept=accept,
+        options=options or ReadOptions(),
     )
     handle_errors(app, problem_page)
-    machines = (captures, inspections, maps, alerts, quarantine, labels, clusters, health)
+    machines = (captures, inspections, klarf_copy, maps, alerts, quarantine, labels, clusters, health)
     people = (pages, actions, unknown, labelling, stacks, quality, report, service, reference, live)
     for module in (*machines, *people):
         app.include_router(module.routes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.domain.errors import ConfigurationError
+from models.domain.verdict import Labels
 from models.manifest import read_manifest
 
 _KEPT = 64
@@ -32,13 +33,21 @@ class BundleShelf:
         self._folder = folder
         self._known: OrderedDict[tuple[str, str], Limits] = OrderedDict()
 
+    def labels(self, digest: str) -> Labels:
+        """The classes of an installed bundle.
+
+        Raises:
+            ConfigurationError: it is not installed on this machine.
+        """
+        return read_manifest(self._folder / digest).labels
+
     def names(self, digest: str) -> tuple[str, ...]:
         """The classes a bundle knows; none if it is not installed on this machine."""
         folder = self._folder / digest
         if len(digest) != 64 or not folder.is_dir():
             return ()
         try:
-            return read_manifest(folder).labels.names
+            return self.labels(digest).names
         except ConfigurationError as error:
             _log.warning("classes of bundle %s are not shown: %s", digest, error)
             return ()

@@ -72,12 +72,25 @@ class DrawingStore:
         Raises:
             RetryableError: the file is not on this machine (yet).
         """
-        for reader in self._opener(self._source(sha256)):
+        for reader in self._opener(self.source(sha256)):
             if reader.capture.id == capture_id:
                 return reader
         raise RetryableError("the file does not hold this capture", where=sha256, expected=capture_id)
 
-    def _source(self, sha256: str) -> Path:
+    def capture_ids(self, sha256: str) -> list[str]:
+        """Ids of all captures of a file, in its order.
+
+        Raises:
+            RetryableError: the file is not on this machine (yet).
+        """
+        return [reader.capture.id for reader in self._opener(self.source(sha256))]
+
+    def source(self, sha256: str) -> Path:
+        """The file itself.
+
+        Raises:
+            RetryableError: it is not on this machine (yet).
+        """
         source = self._spool / sha256
         if not source.is_file():
             raise RetryableError(
@@ -108,7 +121,7 @@ class DrawingStore:
             return None
 
     def _make(self, capture_id: str, sha256: str) -> Drawing:
-        source = self._source(sha256)
+        source = self.source(sha256)
         found = None
         for ordinal, reader in enumerate(self._opener(source)):
             wanted = reader.capture.id == capture_id

@@ -67,6 +67,14 @@ class Links(Answer):
     picture: str
 
 
+class WarningAnswer(Answer):
+    """Something odd in a file that was read nevertheless."""
+
+    code: str = Field(examples=["outside-wafer"])
+    message: str = Field(examples=["wafer07.001: 2 of 56 defects lie outside of the wafer, up to 155000 um"])
+    line: int | None = Field(description="Of the file, from 1, where there is one.")
+
+
 class InspectionAnswer(Answer):
     """One capture judged with one bundle."""
 
@@ -82,6 +90,7 @@ class InspectionAnswer(Answer):
     normal: str | None = Field(description="The bundle's label for 'nothing to act on'.", examples=["Normal"])
     windows: int = Field(examples=[1])
     counts: dict[str, int] = Field(description="Windows per label.", examples=[{"Ring": 1}])
+    warnings: list[WarningAnswer] = Field(description="What was odd in the file, which was read nevertheless.")
     bundle: BundleAnswer
     received_at: datetime
     recorded_at: datetime
@@ -109,6 +118,7 @@ class InspectionAnswer(Answer):
             normal=view.normal,
             windows=view.windows,
             counts=dict(view.counts),
+            warnings=[WarningAnswer(code=one.code, message=one.message, line=one.line) for one in view.warnings],
             bundle=BundleAnswer(name=view.bundle.name, version=view.bundle.version, digest=view.bundle.digest),
             received_at=view.received_at,
             recorded_at=view.recorded_at,

@@ -5,6 +5,7 @@ from typing import Annotated, BinaryIO, Protocol
 
 from fastapi import Depends, Request
 
+from pipelines.ingestion import ReadOptions
 from services.api.access import Keys, Principal
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore
@@ -60,6 +61,7 @@ class Wiring:
     bundles: BundleShelf
     pulse: Pulse
     accept: Accept
+    options: ReadOptions
 
 
 def _wired(request: Request) -> Wiring:

@@ -1,7 +1,7 @@
 """Verbs that need no service: `read` says what a file holds, `inspect` judges it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +12,15 @@ from models.domain.errors import InputError, RetryableError
 from services.cli.show import Json, plain, print_json, print_table, terminal
 
 if TYPE_CHECKING:
-    from pipelines.ingestion import Description
+    from models.domain.inspection import Inspection
+    from models.domain.verdict import Labels
+    from pipelines.ingestion import Description, ReadOptions
 
 Files = Annotated[list[str], typer.Argument(help="Files: paths, or s3://, gs://, az:// URIs.")]
+Reading = Annotated[
+    Path | None,
+    typer.Option(help="YAML file of what files do not say of themselves, such as mirrored coordinates of a tool."),
+]
 
 
 def add_looking(app: typer.Typer) -> None:
@@ -36,6 +42,7 @@ def read(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Read KLARF files whose counts are wrong, with warnings.")
     ] = False,
+    reading: Reading = None,
     as_json: Json = False,
 ) -> None:
     """Say what files hold: lots, wafers, defect counts, frame, warnings.
@@ -45,9 +52,9 @@ def read(
 
     Example: waferwatch read lot7/*.001 --json
     """
-    from pipelines.ingestion import ReadOptions, describe
+    from pipelines.ingestion import describe
 
-    options = ReadOptions(lenient=lenient)
+    options = _options(reading, lenient=lenient)
     described, refused = [], []
     for file in files:
         try:
@@ -72,12 +79,20 @@ def inspect(
     windows: Annotated[
         bool, typer.Option("--windows", help="With --json: every window's verdict, not only the capture's.")
     ] = False,
+    reading: Reading = None,
+    write_back: Annotated[
+        Path | None,
+        typer.Option(help="Folder for copies of the KLARF files with the verdicts in them, under new names."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge files with a bundle; no service needed, nothing is recorded.
 
     Verdict 'unknown' means that a label was refused: the pattern resembles nothing the model was trained on, or no
     class is likely enough. 'likeliest' is what it would have been forced into.
+
+    --write-back makes a new KLARF file of each: defects of a pattern get MACROSIGCLASS and MACROSIGID, the wafer's own
+    verdict and the model's version go to CustomWaferList; the tool's file stays as it is.
 
     Example: waferwatch inspect wafer07.001 --bundle my-bundle --json
     """
@@ -87,11 +102,15 @@ def inspect(
     from services.inspection.local_classifier import LocalClassifier
 
     classifier = LocalClassifier(load_bundle(_bundle_folder(bundle)))
-    inspections, refused = [], []
+    options = _options(reading)
+    inspections, refused, written = [], [], []
     with terminal.status("inspecting"):
         for file in files:
             try:
-                inspections += [(file, run(reader, classifier)) for reader in open_captures(file)]
+                found = [run(reader, classifier) for reader in open_captures(file, options=options)]
+                inspections += [(file, one) for one in found]
+                if write_back is not None:
+                    written.append(_write_back(file, found, classifier.manifest.labels, options, write_back))
             except (InputError, RetryableError) as error:
                 refused.append(_Refused(file, error))
     if as_json:
@@ -105,7 +124,32 @@ def inspect(
         ]  # fmt: skip
         columns = ("capture", "verdict", "confidence", "novelty", "why", "likeliest", "runner-up")
         print_table(f"bundle {classifier.manifest.ref.name}", columns, rows)
+        for path in written:
+            terminal.print(f"  wrote {path}", markup=False)
     _end(refused)
+
+
+def _options(reading: Path | None, *, lenient: bool = False) -> "ReadOptions":
+    from pipelines.ingestion import ReadOptions
+
+    options = ReadOptions() if reading is None else ReadOptions.load(reading)
+    return replace(options, lenient=True) if lenient else options
+
+
+def _write_back(
+    file: str, found: "Sequence[Inspection]", labels: "Labels", options: "ReadOptions", folder: Path
+) -> Path:
+    """The KLARF file with its verdicts, under a new name in a folder."""
+    from pipelines.ingestion import judged_klarf
+    from pipelines.ingestion.formats.klarf import write_klarf
+
+    source = Path(file)
+    if not source.is_file():
+        raise InputError("cannot write verdicts back", where=file, expected="a local KLARF file")
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{source.stem}_verdicts{source.suffix}"
+    write_klarf(judged_klarf(source, dict(enumerate(found)), labels, options), target)
+    return target
 
 
 def _bundle_folder(bundle: str) -> Path:

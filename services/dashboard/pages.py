@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from models.domain.alert import AlertState, Disposition, Severity
 from services.alerting.history import first_broken
 from services.api.bundle_shelf import Limits
+from services.api.klarf_copy import can_be_judged
 from services.api.paging import PageCursor
 from services.api.problems import NotFoundError
 from services.api.wiring import Wired, Wiring
@@ -193,6 +194,7 @@ def inspection(inspection_id: str, request: Request, wired: Wired) -> HTMLRespon
         "limits": _limits(wired, shown, listed),
         "reading": _read(wired, shown, listed),
         "windows": rows(listed, shown.normal),
+        "is_klarf": can_be_judged(wired, shown.sha256),
         "windows_left_out": shown.windows > len(listed),
     }
     return page(request, "inspection.html", wired.pulse.beat(), context)

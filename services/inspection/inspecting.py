@@ -78,6 +78,7 @@ def inspect(
         started_at=started_at,
         duration_s=time.perf_counter() - began,
         looks=looks,
+        warnings=reader.warnings,
     )
 
 

@@ -8,9 +8,13 @@ from models.domain.inspection import Inspection
 
 
 def named(inspection: Inspection, spooled: Path, file_name: str) -> Inspection:
-    """The inspection with its capture named after the file that came."""
+    """The inspection with its capture, and what was odd in it, told of the file that came."""
     capture = inspection.capture
-    return replace(inspection, capture=replace(capture, name=capture.name.replace(spooled.name, file_name)))
+    return replace(
+        inspection,
+        capture=replace(capture, name=capture.name.replace(spooled.name, file_name)),
+        warnings=tuple(replace(one, message=_told_of(one.message, spooled, file_name)) for one in inspection.warnings),
+    )
 
 
 def for_people(error: Exception, spooled: Path, file_name: str) -> Exception:
@@ -21,5 +25,9 @@ def for_people(error: Exception, spooled: Path, file_name: str) -> Exception:
     if isinstance(error, RetryableError) and error.code == "truncated":
         kind = InputError  # the copy in the spool will never grow
     parts = error.complaint
-    where = parts.where.replace(str(spooled), file_name).replace(spooled.name, file_name)
+    where = _told_of(parts.where, spooled, file_name)
     return kind(parts.what, where=where, expected=parts.expected, got=parts.got, remedy=parts.remedy, code=error.code)
+
+
+def _told_of(text: str, spooled: Path, file_name: str) -> str:
+    return text.replace(str(spooled), file_name).replace(spooled.name, file_name)

@@ -1,5 +1,6 @@
 """The API and dashboard in their own uvicorn."""
 
+from functools import partial
 from typing import BinaryIO
 
 import uvicorn
@@ -8,7 +9,7 @@ from pipelines.ingestion import open_captures
 from services.api.app import create_app
 from services.api.wiring import Accept, Accepted
 from services.intake.receiving import Arrival, receive
-from services.parts.shared import Foundation, lay_foundation
+from services.parts.shared import Foundation, lay_foundation, options_of
 from services.settings import Settings
 from services.telemetry.metrics import Metrics
 
@@ -22,11 +23,13 @@ def run_api(settings: Settings) -> None:
         ConfigurationError: other machines could reach the service and no token is set.
     """
     foundation = lay_foundation(settings)
+    options = options_of(settings)
     app = create_app(
         settings,
         foundation.database,
         accept=accepting(foundation),
-        opener=open_captures,
+        opener=partial(open_captures, options=options),
+        options=options,
         metrics=Metrics(),
     )
     uvicorn.run(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from pipelines.ingestion import ReadOptions
 from services.alerting.channel import Channel
 from services.alerting.webhook import Webhook
 from services.intake.spool import Spool
@@ -40,6 +41,15 @@ def lay_foundation(settings: Settings) -> Foundation:
     if warning := database.sqlite_warning():
         _log.warning("%s", warning)
     return Foundation(settings, database, Spool(settings.spool_dir, settings.file_limit_bytes))
+
+
+def options_of(settings: Settings) -> ReadOptions:
+    """What this installation knows of files that they do not say.
+
+    Raises:
+        ConfigurationError: the file is not there or wrong.
+    """
+    return ReadOptions() if settings.reading is None else ReadOptions.load(settings.reading)
 
 
 def channels_of(settings: Settings) -> Collection[Channel]:

@@ -176,6 +176,13 @@ def inspection(session: ReadSession, inspection_id: str) -> InspectionDetail | N
     )
 
 
+def inspections_of_file(session: ReadSession, sha256: str, digest: str) -> tuple[InspectionDetail, ...]:
+    """What one bundle found in the captures of one file."""
+    wanted = select(InspectionRow.id).join(CaptureRow).where(CaptureRow.sha256 == sha256)
+    ids = session.scalars(wanted.where(InspectionRow.bundle_digest == digest)).all()
+    return tuple(found for one in ids if (found := inspection(session, one)) is not None)
+
+
 def inspection_line(session: ReadSession, inspection_id: str) -> InspectionSummary | None:
     """One inspection without its verdicts, of which an aerial image has very many; None if there is none."""
     found = _summaries(session, _inspections().where(InspectionRow.id == inspection_id))

@@ -1,6 +1,6 @@
 """Rows to domain types and views, one function each."""
 
-from models.domain.capture import Capture, Georeference, Provenance
+from models.domain.capture import Capture, Georeference, Provenance, ReadWarning
 from models.domain.errors import Complaint
 from models.domain.inspection import BundleRef
 from models.domain.tiling import Level, Window
@@ -73,6 +73,7 @@ def inspection_summary(row: InspectionRow, of: CaptureRow, source: SourceFileRow
         reason=row.reason,
         windows=row.windows,
         counts=row.counts,
+        warnings=tuple(ReadWarning(**one) for one in row.warnings or ()),
         started_at=row.started_at,
         duration_s=row.duration_s,
         recorded_at=row.recorded_at,

@@ -1,5 +1,6 @@
 """Domain types to rows. Nothing here commits: the use case that calls does."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -54,6 +55,7 @@ def add_inspection(
         reason=whole.reason,
         windows=len(inspection.verdicts),
         counts=dict(inspection.counts),
+        warnings=[asdict(warning) for warning in inspection.warnings],
     )
     if is_new:
         session.execute(

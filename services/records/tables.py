@@ -254,6 +254,8 @@ class InspectionRow(Base):
     windows: Mapped[int]
     counts: Mapped[dict[str, Any]]
     """Windows per label, 'unknown' and 'not inspected' among them."""
+    warnings: Mapped[list[dict[str, Any]] | None]
+    """What was odd in the file, which was read nevertheless: code, message, line. NULL: recorded before we kept it."""
 
     capture: Mapped[CaptureRow] = relationship(lazy="raise")
     verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from models.domain.alert import AlertState, Disposition, Severity
-from models.domain.capture import Capture
+from models.domain.capture import Capture, ReadWarning
 from models.domain.errors import Complaint, InputError
-from models.domain.inspection import BundleRef
+from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Reason, Verdict
 from services.records.tables import JobState
 
@@ -71,6 +71,7 @@ class InspectionSummary:
         reason: why.
         windows: how many were judged.
         counts: windows per label.
+        warnings: what was odd in the file, which was read nevertheless.
         started_at: when the inspection began.
         duration_s: how long it took, seconds.
         recorded_at: when it was written.
@@ -90,6 +91,7 @@ class InspectionSummary:
     reason: Reason
     windows: int
     counts: Mapping[str, int]
+    warnings: tuple[ReadWarning, ...]
     started_at: datetime
     duration_s: float
     recorded_at: datetime
@@ -108,6 +110,20 @@ class InspectionDetail:
     summary: InspectionSummary
     verdicts: tuple[Verdict, ...]
     alert_ids: tuple[int, ...]
+
+    @property
+    def inspection(self) -> Inspection:
+        """As it was recorded."""
+        line = self.summary
+        return Inspection(
+            capture=line.capture,
+            bundle=line.bundle,
+            verdicts=self.verdicts,
+            normal=line.normal,
+            started_at=line.started_at,
+            duration_s=line.duration_s,
+            warnings=line.warnings,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from models.domain.errors import WaferwatchError
 from services.inspection import PatchClassifier, Workplace, work
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy
-from services.parts.shared import channels_of
+from services.parts.shared import channels_of, options_of
 from services.records.session import Database
 from services.serving.bundle_store import BundleStore
 from services.serving.remote_classifier import RemoteClassifier
@@ -49,6 +49,7 @@ class InspectorReplica:
             policy=LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts),
             channels=tuple(channel.name for channel in channels_of(settings)),
             observer=Metrics(),
+            options=options_of(settings),
         )
         self._stop = threading.Event()
         self._worker = threading.Thread(

@@ -42,6 +42,7 @@ class Metrics:
         self.registry = registry
         self._patterns, self._rules = BoundedValues(64), BoundedValues(64)
         self._reasons, self._channels = BoundedValues(48), BoundedValues(16)
+        self._oddities = BoundedValues(48)
         self._define_intake()
         self._define_classification()
         self._define_alerting()
@@ -60,6 +61,10 @@ class Metrics:
         self.defects = self._counter("ingest_defects_total", "Defects read from wafer files.")
         self.quarantined_files = self._counter(
             "ingest_quarantined_total", "Files set aside because they cannot be inspected, by error code.", "reason"
+        )
+
+        self.read_warnings = self._counter(
+            "read_warnings_total", "Oddities in files that were read nevertheless, by code.", "code"
         )
 
     def _define_classification(self) -> None:
@@ -133,6 +138,8 @@ class Metrics:
         self.inspections.labels(verdict_kind(verdict, inspection.normal)).inc()
         for label, count in inspection.counts.items():
             self.verdicts.labels(self._patterns(label)).inc(count)
+        for warning in inspection.warnings:
+            self.read_warnings.labels(self._oddities(warning.code)).inc()
         self.confidence.observe(verdict.confidence)
         if novelty_threshold:
             self.novelty.observe(max(0.0, verdict.novelty / novelty_threshold))

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.capture import Provenance
+from models.domain.capture import Provenance, ReadWarning
 from models.domain.errors import InputError, UnsafeInputError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.wafer_maps import FAIL, NO_DIE, PASS, DieMap, PointMap
 
 NOMINAL_DIAMETER_UM = 300_000.0

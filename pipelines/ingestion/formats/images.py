@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
-from models.domain.capture import Capture, CaptureKind, Georeference, capture_id
+from models.domain.capture import Capture, CaptureKind, Georeference, ReadWarning, capture_id
 from models.domain.errors import InputError
 from models.domain.patch import Patch
 from models.domain.tiling import Window
 from pipelines.decoding.wire import Reply
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.image_blocks import Area, Block, Step, scale_of, steps
 from pipelines.ingestion.formats.image_headers import ImageHeader, read_headers
 from pipelines.ingestion.isolation import Decoder, decode, decoder
@@ -28,6 +29,8 @@ from the top: else every window would decode it again."""
 @dataclass(frozen=True, slots=True)
 class ValueRange:
     """The values of an image that become 0 and 255; what lies outside is clipped."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     low: float
     high: float
@@ -188,7 +191,7 @@ def open_images(
         chosen = _natural_range(seen["dtype"], seen["bits"], source.name) if values is None else values
         several = len(pages) > 1
         capture = Capture(
-            id=capture_id(source.sha256, place, len(pages)),
+            id=capture_id(source.sha256, place, len(pages), "" if values is None else repr(values)),
             kind=CaptureKind.IMAGE,
             name=f"{source.short_name} page {place + 1}" if several else source.short_name,
             height=float(header.height),

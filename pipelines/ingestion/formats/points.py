@@ -7,16 +7,16 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
-from models.domain.capture import Provenance
+from models.domain.capture import Provenance, ReadWarning
 from models.domain.errors import InputError, RetryableError, UnsafeInputError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.found import FoundWafer
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.wafer_maps import PointMap
@@ -38,6 +38,8 @@ class PointColumns:
         diameter: column with the wafer's diameter in micrometres, if the table has it.
         diameter_um: the diameter where the table does not say it.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     x: str = "x_um"
     y: str = "y_um"

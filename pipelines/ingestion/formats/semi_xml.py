@@ -16,9 +16,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
 
-from models.domain.capture import Provenance
+from models.domain.capture import Provenance, ReadWarning
 from models.domain.errors import InputError, RetryableError, UnsafeInputError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.found import BinCodes, FoundWafer, check_grid, notch_down, several, split_row
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.wafer_maps import DieMap

@@ -7,9 +7,8 @@ import re
 
 import numpy as np
 
-from models.domain.capture import Provenance
+from models.domain.capture import Provenance, ReadWarning
 from models.domain.errors import InputError, RetryableError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.found import BinCodes, FoundWafer, check_grid, notch_down, split_row
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.wafer_maps import DieMap

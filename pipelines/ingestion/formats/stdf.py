@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from models.domain.capture import Provenance
+from models.domain.capture import Provenance, ReadWarning
 from models.domain.errors import InputError, RetryableError, UnsafeInputError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.found import FoundWafer, check_grid, notch_down
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.wafer_maps import FAIL, PASS, DieMap

@@ -9,13 +9,14 @@ be overruled per tool.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
+from models.domain.capture import ReadWarning
 from models.domain.errors import ConfigurationError, InputError
-from pipelines.ingestion.captures import ReadWarning
 from pipelines.ingestion.formats.found import FoundWafer
 from pipelines.ingestion.formats.klarf.model import Point, Wafer
 from pipelines.ingestion.formats.points import gates
@@ -25,6 +26,7 @@ _QUARTER_TURNS = {"DOWN": 0, "LEFT": 1, "UP": 2, "RIGHT": 3}
 """Counter-clockwise quarter turns that bring the notch down."""
 _DIAMETERS_MM = (25, 50, 51, 76, 100, 125, 150, 200, 300, 450)
 _OUTSIDE_DIE = 0.05
+_PLACE = ("XREL", "YREL", "XINDEX", "YINDEX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ToolFrame:
         centred: XREL and YREL count from the wafer's centre.
         quarter_turns: counter-clockwise quarter turns that bring the notch down, 0 to 3.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     mirrored: bool | None = None
     centred: bool | None = None
@@ -81,6 +85,13 @@ def place_wafer(wafer: Wafer, where: str, tool: ToolFrame | None = None) -> Foun
     return FoundWafer(points, wafer.provenance, diameter, tuple(warnings))
 
 
+def ordinals_with_place(wafer: Wafer) -> NDArray[np.int64]:
+    """Which defects of the wafer `place_wafer` keeps, in its order: ordinals in the file's list."""
+    columns = [wafer.defects.columns[name] for name in _PLACE if name in wafer.defects.columns]
+    finite = [np.isfinite(_numbers(values, "place", wafer.provenance.wafer or "")) for values in columns]
+    return np.flatnonzero(np.logical_and.reduce(finite)) if finite else np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Placed:
     """Defects that have a place: within their die in micrometres, and the die's indices."""
@@ -106,7 +117,7 @@ class _Placed:
                 got=", ".join(columns)[:200],
             )
         zeros = np.zeros(count)
-        parts = [_numbers(columns.get(name, zeros), name, where) for name in ("XREL", "YREL", "XINDEX", "YINDEX")]
+        parts = [_numbers(columns.get(name, zeros), name, where) for name in _PLACE]
         finite = np.logical_and.reduce([np.isfinite(part) for part in parts])
         kept = None
         if not finite.all():

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from models.domain.capture import Capture, CaptureKind
+from models.domain.capture import Capture, CaptureKind, ReadWarning
 from models.domain.patch import Patch
 from models.domain.tiling import Tiling, Window, plan
 from pipelines.ingestion import DieMap, DieReader, PointMap, PointReader, cut
-from pipelines.ingestion.captures import ReadWarning
 
 WAFER = Capture("0" * 64, CaptureKind.WAFER, "w", 300_000.0, 300_000.0)
 TILING = Tiling(tile=64, overlap=8, levels=(0, 2))

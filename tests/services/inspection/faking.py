@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
+from models.domain.capture import Capture, CaptureKind, Provenance, ReadWarning, capture_id
 from models.domain.errors import InputError, RetryableError
 from models.domain.inspection import BundleRef
 from models.domain.patch import Patch
@@ -64,7 +64,7 @@ class ArrayReader:
     capture: Capture
     values: Sequence[int]
     channels: int = 1
-    warnings: tuple[()] = ()
+    warnings: tuple[ReadWarning, ...] = ()
 
     def read(self, window: Window) -> Patch:
         value = self.values[(window.left // window.width) % len(self.values)]
@@ -86,7 +86,10 @@ def image(content_sha256: str, values: Sequence[int], name: str, **options: int)
 
 
 def fake_open(path: Path, **_: object) -> Iterator[ArrayReader]:
-    """Files of these tests hold one line per capture: the values of its windows, behind `tool@` if it is not T9."""
+    """Files of these tests hold one line per capture: the values of its windows.
+
+    Behind `tool@` if the tool is not T9; behind `odd ` there is a warning.
+    """
     content = path.read_bytes()
     lines = content.decode().splitlines()
     for ordinal, text in enumerate(lines):
@@ -97,8 +100,11 @@ def fake_open(path: Path, **_: object) -> Iterator[ArrayReader]:
             raise RetryableError("file ends early", where=f"{path}:{ordinal + 1}", code="truncated")
         if line == "bug":
             raise ZeroDivisionError
-        *tool, line = line.split("@")
+        odd = line.startswith("odd ")
+        *tool, line = line.removeprefix("odd ").split("@")
         reader = image(hashlib.sha256(content).hexdigest(), [int(value) for value in line.split()], path.name)
         identity = capture_id(hashlib.sha256(content).hexdigest(), ordinal, len(lines))
         provenance = Provenance(product="P1", tool=tool[0] if tool else "T9")
-        yield replace(reader, capture=replace(reader.capture, id=identity, provenance=provenance))
+        warnings = (ReadWarning("odd", f"{path}: odd", ordinal + 1),) if odd else ()
+        captured = replace(reader.capture, id=identity, provenance=provenance)
+        yield replace(reader, capture=captured, warnings=warnings)

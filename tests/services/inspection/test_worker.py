@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from models.domain.capture import ReadWarning
 from models.domain.errors import ConfigurationError, RetryableError
 from services.inspection import Worked, Workplace, trying, work, work_once
 from services.inspection.inspecting import BATCH, PatchClassifier
@@ -335,3 +336,11 @@ def test_work_ends_when_told(line: Line) -> None:
     worker.join(5)
     assert not worker.is_alive()
     assert len(line.inspections()) == 3
+
+
+def test_what_was_odd_in_the_file_is_told_with_its_name(line: Line) -> None:
+    line.send("odd 1\n1")
+    line.work()
+    odd, plain = sorted(line.inspections(), key=lambda one: not one.warnings)
+    assert odd.warnings == (ReadWarning("odd", "lot7.001: odd", 1),)
+    assert plain.warnings == ()

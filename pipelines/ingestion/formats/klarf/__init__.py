@@ -7,7 +7,7 @@ The official manuals are not public; what is known of the format is what files o
     write_klarf(with_verdicts(klarf, …), "lot_verdicts.001")        # a new file in the same dialect
 """
 
-from pipelines.ingestion.captures import ReadWarning
+from models.domain.capture import ReadWarning
 from pipelines.ingestion.formats.klarf.defects import Defects, Images
 from pipelines.ingestion.formats.klarf.image_paths import image_name, open_image
 from pipelines.ingestion.formats.klarf.limits import KlarfLimits

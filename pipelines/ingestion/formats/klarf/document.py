@@ -73,6 +73,11 @@ class ColumnType:
     name: str
     type: str = ""
 
+    def __post_init__(self) -> None:
+        """Keep what a file can hold: both may have stood in quotes."""
+        object.__setattr__(self, "name", tame(self.name))
+        object.__setattr__(self, "type", tame(self.type))
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

@@ -14,8 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.capture import Provenance
-from pipelines.ingestion.captures import ReadWarning
+from models.domain.capture import Provenance, ReadWarning
 from pipelines.ingestion.formats.klarf.defects import Defects
 from pipelines.ingestion.formats.klarf.document import DefectRows, Part
 

@@ -4,7 +4,7 @@ import re
 
 from models.domain.errors import InputError
 from pipelines.ingestion.formats.klarf.source import Source
-from pipelines.ingestion.formats.klarf.words import BLANKS
+from pipelines.ingestion.formats.klarf.words import BLANKS, tame
 
 _BLANKS = BLANKS.encode()
 _SPACE = re.compile(rb"[" + _BLANKS + rb"]*+")
@@ -39,7 +39,7 @@ class NestedWords:
         word = self.take(what)
         if word in {"{", "}", ",", ";"}:
             raise self.unexpected(f"{what} has no name", "a name", word)
-        return word.strip('"')
+        return tame(word.strip('"'))
 
     def label(self, what: str) -> str | None:
         """The label between a record's name and its brace, which is used up too; None = there is none.

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.domain.capture import ReadWarning
 from models.domain.errors import InputError
-from pipelines.ingestion.captures import ReadWarning
 
 Mode = Literal["strict", "lenient"]
 

@@ -113,6 +113,11 @@ FOUND = [
     pytest.param(HEAD.replace(b"3 A B C", b"4 A B IMAGECOUNT IMAGELIST") + b"1;EndOfFile;", id="less than a row"),
     pytest.param(HEAD.replace(b"3 A B C", b"6 A B A B A.2 A.2") + b"1 2 3 4 5 6;EndOfFile;", id="names numbered twice"),
     pytest.param(b"FileVersion\xff 1 2;EndOfFile;", id="no version"),
+    pytest.param(
+        b'Record FileRecord "1.8" { List "\0 A" { Columns 1 {"a\0b c {" "\0 N"} Data 0 {} } '
+        b'Field "\0 F" 1 {1} Record "\0 R" "\0" {} } EndOfFile;',
+        id="control characters in quoted names",
+    ),
 ]
 """Kept from runs of this file and of tests/fuzz/klarf_atheris.py."""
 
