@@ -38,20 +38,6 @@ def states(site: Site) -> list[AlertState]:
         return [one.state for one in queries.alerts(session, states=tuple(AlertState)).items]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 420])
-def test_every_page_is_whole(site: Site, visit: Visit, width: int, scheme: str, tmp_path: Path) -> None:
-    found = site.seeder.gallery(["Ring", next(iter(UNKNOWN_PATTERNS)), "Normal"])
-    deep = site.seeder.inspected(Wafer("ClusterSmall", 5, 3000, levels=(0, 2)))
-    job = site.seeder.refused("a_very_long_file_name_as_tools_write_them_20260301_061200_A4711_07.klarf")
-    watched = visit(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    for path in [*PAGES, "/alerts/1", f"/inspections/{found[1]}", f"/inspections/{deep}", f"/jobs/{job}"]:
-        page = watched.open(path)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{path} is too wide"
-        assert page.locator("h1").count() == 1, path
-        page.screenshot(path=tmp_path / "page.png", full_page=True)
-
-
 def test_empty_pages_teach(visit: Visit) -> None:
     watched = visit()
     for path, lesson in EMPTY.items():
