@@ -39,9 +39,18 @@ def full(site: Site) -> list[str]:
 def breaches(page: Page) -> list[str]:
     """What axe finds, in one line each."""
     found = Axe().run(page, options=RULES).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})" for one in found for node in one["nodes"]
-    ]
+    return [f"{one['id']}: {node['html'][:120]} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+def test_what_is_wrong_is_seen(visit: Visit) -> None:
+    page = visit().page
+    page.set_content(
+        "<html lang=en><title>x</title><h1>Fine</h1><p style='color:#aaa;background:#fff'>faint words</p>"
+        "<p>one text</p><p style='margin-top:-1.9em'>another text</p><p>two <b>words</b></p>"
+        "<div style='overflow:hidden;height:1px'><p>cut off</p></div>"
+    )
+    assert page.evaluate(OVERLAPS) == ["one text ∩ another text"]
+    assert [one.split(":")[0] for one in breaches(page)] == ["color-contrast"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
