@@ -1,5 +1,6 @@
-"""Every page in light and dark, on a phone, a laptop and a large screen: nothing overflows, no text lies on another,
-and axe finds no breach of WCAG 2.2 AA.
+"""Every page in light and dark, on a phone, a laptop and a large screen.
+
+Nothing is wider than the window, no text lies on another, and axe finds no breach of WCAG 2.2 AA.
 """
 
 from pathlib import Path
