@@ -27,6 +27,13 @@ class Afterwards(StrEnum):
     DELETE = "delete"
 
 
+class LoginPolicy(StrEnum):
+    """Where a login is needed."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+
+
 class Settings(BaseSettings):
     """Everything an installation decides; each field is one environment variable, `home` is `WAFERWATCH_HOME`.
 
@@ -53,7 +60,11 @@ class Settings(BaseSettings):
         host: address the API and dashboard listen on.
         port: its port.
         metrics_port: port of the inspection processes' metrics.
-        token: bearer token of the API; needed as soon as `host` is not this machine alone.
+        login: `auto` asks for a login where other machines can reach `host`; `always` also on this machine alone, as
+            behind a reverse proxy on it.
+        public_url: how browsers call the service, as https://waferwatch.fab.example; needed for OIDC. An http:// here
+            accepts that logins travel unencrypted.
+        proxies: addresses of reverse proxies whose X-Forwarded-For and -Proto are believed.
         lease_s: how long a worker may be silent before its job is given to another, seconds.
         classifier_replicas: processes that hold the model.
         classifier_cpus: CPU cores Ray reserves for each; less than one on small machines.
@@ -94,7 +105,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     metrics_port: int = Field(default=9108, ge=0, le=65535)
-    token: SecretStr | None = None
+    login: LoginPolicy = LoginPolicy.AUTO
+    public_url: HttpUrl | None = None
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     lease_s: float = Field(default=30.0, gt=0)
     classifier_replicas: int = Field(default=1, ge=1)
     classifier_cpus: float = Field(default=0.5, ge=0)
@@ -120,8 +133,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "webhook_url needs webhook_secret: receivers must be able to tell our messages from others"
             )
-        if self.token is None and not _is_loopback(self.host):
-            raise ValueError("host is reachable from other machines: token must be set")
         if self.done_dir.is_relative_to(self.watch_dir) or self.spool_dir.is_relative_to(self.watch_dir):
             raise ValueError("spool_dir and done_dir must not lie in watch_dir: files would be taken in again")
         return self
@@ -159,6 +170,18 @@ class Settings(BaseSettings):
         return self.home / "serving"
 
     @property
+    def needs_login(self) -> bool:
+        """Whether callers must say who they are: always, unless only this machine can reach the service."""
+        return self.login is LoginPolicy.ALWAYS or not is_loopback(self.host)
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether logins travel over TLS alone: beyond this machine, unless `public_url` says http on purpose."""
+        if self.public_url is not None:
+            return self.public_url.scheme == "https"
+        return not is_loopback(self.host)
+
+    @property
     def route(self) -> str:
         """The route jobs take: the alias, or 'folder' where `bundle` names a bundle's folder."""
         return "folder" if Path(self.bundle).is_dir() else self.bundle
@@ -169,7 +192,8 @@ class Settings(BaseSettings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

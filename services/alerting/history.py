@@ -1,22 +1,14 @@
-"""What happened to an alert, as a chain: each event carries the hash of the one before, so that a gap shows.
+"""What happened to an alert, as a chain of its own (see `services.records.chain`)."""
 
-The database refuses to change or remove events; the chain shows it if somebody with more power did. What it cannot show
-is that the last events of an alert are missing: keep exports elsewhere for that.
-"""
-
-import hashlib
-import json
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.alert import AlertState
+from services.records.chain import START, link
 from services.records.session import WriteSession
 from services.records.tables import AlertEventRow
-
-START = "0" * 64
-"""What the first event has before it."""
 
 
 def add_event(
@@ -61,7 +53,6 @@ def first_broken(session: Session, alert_id: int) -> int | None:
 
 def _hash(row: AlertEventRow) -> str:
     content = [
-        row.previous_hash,
         row.alert_id,
         row.number,
         row.at.astimezone(UTC).isoformat(),
@@ -70,4 +61,4 @@ def _hash(row: AlertEventRow) -> str:
         row.after.value,
         row.note,
     ]
-    return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
+    return link(row.previous_hash, content)

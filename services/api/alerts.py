@@ -7,7 +7,9 @@ from fastapi import APIRouter, Body, Header, Query, Response
 
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
+from services.access.roles import Role
 from services.alerting.handling import assign_alert, change_alert, comment_alert
+from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX, AlertAnswer, AlertChange, AlertDetailAnswer, Assignment, Comment, Listing
@@ -75,6 +77,7 @@ IfMatch = Annotated[str | None, Header(description="The version you saw, as the 
 
 
 @routes.post("/{alert_id}/assignment", responses=_CHANGES)
+@needs(Role.OPERATOR)
 def assign(
     *,
     alert_id: int,
@@ -93,6 +96,7 @@ def assign(
 
 
 @routes.post("/{alert_id}/comments", responses={404: _CHANGES[404]})
+@needs(Role.OPERATOR)
 def comment(alert_id: int, wired: Wired, caller: Caller, said: Comment) -> AlertAnswer:
     """Add a note to an alert's history; needs no version, because it changes nothing."""
     with wired.database.write() as session:
@@ -100,6 +104,7 @@ def comment(alert_id: int, wired: Wired, caller: Caller, said: Comment) -> Alert
 
 
 @routes.post("/{alert_id}/{decision}", responses=_CHANGES)
+@needs(Role.OPERATOR)
 def decide(
     *,
     alert_id: int,

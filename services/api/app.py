@@ -11,16 +11,30 @@ from starlette.middleware import Middleware
 
 from pipelines.ingestion import ReadOptions
 from services.api import alerts, captures, clusters, health, inspections, klarf_copy, labels, maps, quarantine
-from services.api.access import Access, keys_for
+from services.api.access import Access, Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
 from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
+from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
 from services.api.pulse import Pulse
 from services.api.schemas import PREFIX
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
-from services.dashboard import actions, labelling, live, pages, quality, reference, report, service, stacks, unknown
+from services.dashboard import (
+    accounts,
+    actions,
+    labelling,
+    live,
+    logging_in,
+    pages,
+    quality,
+    reference,
+    report,
+    service,
+    stacks,
+    unknown,
+)
 from services.dashboard.looks import STATIC, problem_page
 from services.records.session import Database
 from services.settings import Settings
@@ -53,11 +67,8 @@ def create_app(
         opener: opens spooled files for drawing.
         options: how they are read; `opener` reads them so.
         metrics: of this process; made for the default registry if None.
-
-    Raises:
-        ConfigurationError: other machines could reach the service and no token is set.
     """
-    keys = keys_for(settings)
+    keys = Keys(database, needs_login=settings.needs_login, secure=settings.secure_cookies)
     metrics = metrics or Metrics()
     # Without a login every foreign name for this address must be refused; with one, a proxy may call it anything.
     hosts = None if keys.needs_login else (*_LOOPBACK_NAMES, settings.host)
@@ -90,9 +101,23 @@ def create_app(
     )
     handle_errors(app, problem_page)
     machines = (captures, inspections, klarf_copy, maps, alerts, quarantine, labels, clusters, health)
-    people = (pages, actions, unknown, labelling, stacks, quality, report, service, reference, live)
+    people = (
+        pages,
+        actions,
+        logging_in,
+        accounts,
+        unknown,
+        labelling,
+        stacks,
+        quality,
+        report,
+        service,
+        reference,
+        live,
+    )
     for module in (*machines, *people):
         app.include_router(module.routes)
+    app.state.doors = Doors(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Header, Query, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 
 from models.domain.errors import InputError
+from services.access.roles import Role
+from services.api.needs import needs
 from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX, InspectionAnswer, JobAnswer, UploadAnswer
 from services.api.wiring import Accepted, Caller, Wired, Wiring
@@ -31,6 +33,7 @@ routes = APIRouter(prefix=PREFIX, tags=["captures"])
     status_code=202,
     responses={200: {"model": UploadAnswer, "description": "Judged within the time waited."}, **_PROBLEMS},
 )
+@needs(Role.INGEST)
 async def upload(
     *,
     response: Response,
@@ -67,6 +70,7 @@ async def upload(
 
 
 @routes.get("/jobs/{job_id}", responses={404: {"description": "No such job."}})
+@needs(Role.VIEWER, Role.INGEST)
 def job(job_id: int, wired: Wired) -> JobAnswer:
     """How far the inspection of a file is."""
     return JobAnswer.of(_job(wired, job_id))

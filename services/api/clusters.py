@@ -5,7 +5,9 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.access.roles import Role
 from services.api.labels import Named
+from services.api.needs import needs
 from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX, Answer, InspectionAnswer
 from services.api.wiring import Caller, Wired, Wiring
@@ -68,6 +70,7 @@ def cluster(number: int, wired: Wired) -> ClusterAnswer:
 
 
 @routes.post("/{number}/name", status_code=201, responses=MISSING)
+@needs(Role.OPERATOR)
 def name_cluster(number: int, naming: ClusterNaming, wired: Wired, caller: Caller) -> Named:
     """Say what all unnamed captures of a cluster show. They are examples of that class for the next training."""
     chosen = _there(wired, number).unnamed - set(naming.but)

@@ -7,6 +7,8 @@ from enum import StrEnum
 from fastapi import APIRouter, Response
 
 from models.domain.errors import RetryableError
+from services.access.roles import Role
+from services.api.needs import needs, open_to_all
 from services.api.schemas import Answer
 from services.api.wiring import Wired, Wiring
 from services.records import queries
@@ -73,12 +75,14 @@ def _workers(health: Health, patience: timedelta) -> Workers:
 
 
 @routes.get("/healthz")
+@open_to_all
 def healthz() -> Alive:
     """200 while the process lives; looks at nothing else, so that an outage elsewhere does not restart it."""
     return Alive()
 
 
 @routes.get("/readyz", responses={503: {"model": Ready, "description": "The database does not answer."}})
+@needs(Role.VIEWER, Role.METRICS)
 def readyz(wired: Wired, response: Response) -> Ready:
     """200 if pages can be served and alerts acknowledged; silent inspectors are told, but do not make it unready."""
     try:
@@ -91,6 +95,7 @@ def readyz(wired: Wired, response: Response) -> Ready:
 
 
 @routes.get("/metrics", response_class=Response)
+@needs(Role.METRICS)
 def metrics(wired: Wired) -> Response:
     """For Prometheus."""
     return Response(expose(wired.metrics.registry, lambda: standing(wired).health), media_type=CONTENT_TYPE)

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.domain.label import PEOPLE, Agreement
+from services.access.roles import Role
+from services.api.needs import needs
 from services.api.paging import Limit
 from services.api.schemas import PREFIX, Answer, InspectionAnswer
 from services.api.wiring import Caller, Wired
@@ -108,6 +110,7 @@ def newest_words(wired: Wired) -> list[LabelAnswer]:
 
 
 @routes.post("/labels", status_code=201, responses={404: {"description": "No such inspection."}})
+@needs(Role.OPERATOR)
 def name_captures(naming: Naming, wired: Wired, caller: Caller) -> Named:
     """Say what captures show. Nothing is overwritten: the newest word counts, the others stay."""
     with wired.database.write() as session:

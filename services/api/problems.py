@@ -58,6 +58,10 @@ _STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
 )
 """The first kind that fits decides: special kinds stand before general ones."""
 _STATUS_OF_CODE = {
+    "wrong-password": HTTPStatus.UNAUTHORIZED,
+    "too-many-attempts": HTTPStatus.TOO_MANY_REQUESTS,
+    "no-such-user": HTTPStatus.NOT_FOUND,
+    "no-such-token": HTTPStatus.NOT_FOUND,
     "no-such-alert": HTTPStatus.NOT_FOUND,
     "no-such-job": HTTPStatus.NOT_FOUND,
     "no-such-inspection": HTTPStatus.NOT_FOUND,

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from services.access.roles import Role
+from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.schemas import PREFIX, JobAnswer, Listing
 from services.api.wiring import Wired
@@ -23,6 +25,7 @@ def quarantine(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Li
     "/jobs/{job_id}/retry",
     responses={404: {"description": "No such job."}, 409: {"description": "It did not fail."}},
 )
+@needs(Role.OPERATOR)
 def try_again(job_id: int, wired: Wired) -> JobAnswer:
     """Put a file that failed back into the queue: after a bug fix, or with a new bundle."""
     with wired.database.write() as session:

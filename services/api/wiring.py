@@ -6,7 +6,8 @@ from typing import Annotated, BinaryIO, Protocol
 from fastapi import Depends, Request
 
 from pipelines.ingestion import ReadOptions
-from services.api.access import Keys, Principal
+from services.access.roles import Principal
+from services.api.access import Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore
 from services.api.problems import UnauthorizedError

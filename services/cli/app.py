@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from models.domain.errors import WaferwatchError
+from services.cli.admit import add_admission
 from services.cli.benchmark import add_benchmarks
 from services.cli.demonstrate import add_demonstrations
 from services.cli.learn import add_learning
@@ -33,7 +34,7 @@ def _options(
     os.environ["WAFERWATCH_DEBUG"] = "1" if debug else ""
 
 
-for add in (add_demonstrations, add_looking, add_learning, add_benchmarks, add_operations):
+for add in (add_demonstrations, add_looking, add_learning, add_benchmarks, add_operations, add_admission):
     add(app)
 
 

@@ -1,4 +1,4 @@
-"""What people do on pages: decide about alerts, send files, log in and out. Plain forms, answered with a redirect."""
+"""What people do on pages: decide about alerts, send files. Plain forms, answered with a redirect."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse
 
 from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError
+from services.access.roles import Principal, Role
 from services.alerting.handling import StaleAlert, assign_alert, change_alert, comment_alert
-from services.api.access import COOKIE, LOGIN_S, Principal
-from services.api.problems import UnauthorizedError
+from services.api.needs import needs
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import page
+from services.dashboard.looks import own, page
 from services.dashboard.pages import alert_page
 from services.jobs import retry
 
@@ -22,6 +22,7 @@ routes = APIRouter(include_in_schema=False)
 
 
 @routes.post("/alerts/{alert_id}/acknowledge")
+@needs(Role.OPERATOR)
 def acknowledge(
     *,
     alert_id: int,
@@ -32,10 +33,11 @@ def acknowledge(
     back: Annotated[str, Form()] = "/alerts",
 ) -> Response:
     """The button in the list."""
-    return _fulfil(request, wired, caller, _Wish(alert_id, version, AlertState.ACKNOWLEDGED), _own(back))
+    return _fulfil(request, wired, caller, _Wish(alert_id, version, AlertState.ACKNOWLEDGED), own(back))
 
 
 @routes.post("/alerts/{alert_id}/change")
+@needs(Role.OPERATOR)
 def change(
     *,
     alert_id: int,
@@ -59,6 +61,7 @@ def change(
 
 
 @routes.post("/alerts/{alert_id}/assign")
+@needs(Role.OPERATOR)
 def assign(
     *,
     alert_id: int,
@@ -79,6 +82,7 @@ def assign(
 
 
 @routes.post("/alerts/{alert_id}/comment")
+@needs(Role.OPERATOR)
 def comment(alert_id: int, wired: Wired, caller: Caller, text: Annotated[str, Form(max_length=2000)] = "") -> Response:
     """Add to the history."""
     if text.strip():
@@ -118,6 +122,7 @@ def _fulfil(request: Request, wired: Wiring, caller: Principal, wish: _Wish, bac
 
 
 @routes.post("/jobs/{job_id}/retry")
+@needs(Role.OPERATOR)
 def try_again(job_id: int, wired: Wired) -> Response:
     """Give a file in quarantine another try."""
     with wired.database.write() as session:
@@ -126,18 +131,15 @@ def try_again(job_id: int, wired: Wired) -> Response:
     return RedirectResponse(f"/jobs/{job_id}", SEE_OTHER)
 
 
-def _own(path: str) -> str:
-    """Only addresses of this service: a form must not send anybody elsewhere."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
-
-
 @routes.get("/upload")
+@needs(Role.INGEST)
 def upload_form(request: Request, wired: Wired) -> Response:
     """Where to send a file."""
     return _upload_page(request, wired)
 
 
 @routes.post("/upload")
+@needs(Role.INGEST)
 async def upload(request: Request, wired: Wired, caller: Caller, file: UploadFile) -> Response:
     """Take a file in and show its way."""
     name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
@@ -158,41 +160,3 @@ def _upload_page(request: Request, wired: Wiring, complaint: str = "") -> Respon
         "base": str(request.base_url).rstrip("/"),
     }
     return page(request, "upload.html", wired.pulse.beat(), context, 422 if complaint else 200)
-
-
-@routes.get("/login")
-def login_form() -> Response:
-    """The login page is the answer to not being logged in."""
-    raise UnauthorizedError("login needed", where="/login")
-
-
-@routes.post("/login")
-def login(
-    *,
-    request: Request,
-    wired: Wired,
-    name: Annotated[str, Form(max_length=80)],
-    token: Annotated[str, Form(max_length=1000)],
-    back: Annotated[str, Form()] = "/",
-) -> Response:
-    """Trade the token for a login that lasts a shift."""
-    if not name.strip() or not wired.keys.fits(token):
-        raise UnauthorizedError("that is not the token of this installation", code="wrong-token")
-    response = RedirectResponse(_own(back), SEE_OTHER)
-    response.set_cookie(
-        COOKIE,
-        wired.keys.cookie(name.strip()),
-        max_age=LOGIN_S,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-    return response
-
-
-@routes.post("/logout")
-def logout() -> Response:
-    """Forget the login in this browser."""
-    response = RedirectResponse("/", SEE_OTHER)
-    response.delete_cookie(COOKIE)
-    return response

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.domain.errors import InputError
 from models.domain.label import PEOPLE, Agreement
-from services.api.access import Principal
+from services.access.roles import Principal, Role
+from services.api.needs import needs
 from services.api.problems import NotFoundError
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import address, page
@@ -62,6 +63,7 @@ def label_queue(
 
 
 @routes.post("/labels")
+@needs(Role.OPERATOR)
 def say(
     *,
     request: Request,

@@ -10,13 +10,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.access.roles import Role
 from services.api.problems import Problem
 from services.api.pulse import Beat
+from services.api.wiring import Wiring
 from services.dashboard import words
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-_TITLES = {401: "Please log in", 403: "Not from here", 404: "Nothing here", 409: "Somebody was quicker"}
+_TITLES = {401: "Please log in", 403: "Not allowed", 404: "Nothing here", 409: "Somebody was quicker"}
 
 
 def _environment() -> Environment:
@@ -30,7 +32,7 @@ def _environment() -> Environment:
     environment.filters.update(
         percent=words.percent, span=words.span, size=words.size, thousands=words.thousands, moment=_moment
     )
-    environment.globals.update(words=words, plural=words.plural, ago=words.ago, address=address)
+    environment.globals.update(Role=Role, words=words, plural=words.plural, ago=words.ago, address=address)
     return environment
 
 
@@ -64,6 +66,24 @@ def part(template: str, context: Mapping[str, Any]) -> HTMLResponse:
 
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """An error as a page; without a login, the login form itself."""
-    template = "login.html" if problem.status == 401 else "problem.html"
+    if problem.status == 401:
+        return login_page(request, problem)
     title = _TITLES.get(problem.status, "That did not work")
-    return page(request, template, None, {"problem": problem, "title": title}, problem.status)
+    return page(request, "problem.html", None, {"problem": problem, "title": title}, problem.status)
+
+
+def login_page(request: Request, problem: Problem | None, back: str = "") -> HTMLResponse:
+    """The login form; `back` is the page that was wanted, the one asked for if it is empty."""
+    wired: Wiring = request.app.state.wiring
+    here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    context = {
+        "problem": problem,
+        "back": back or (here if request.method == "GET" and request.url.path != "/login" else "/"),
+        "unencrypted": wired.keys.secure and request.url.scheme != "https",
+    }
+    return page(request, "login.html", None, context, 200 if problem is None else problem.status)
+
+
+def own(path: str) -> str:
+    """Only addresses of this service: a form must not send anybody elsewhere."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

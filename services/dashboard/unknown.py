@@ -8,6 +8,8 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.domain.errors import InputError
+from services.access.roles import Role
+from services.api.needs import needs
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import page
 from services.records.clusters import Cluster, clustered, clusters
@@ -47,6 +49,7 @@ def inbox(request: Request, wired: Wired) -> HTMLResponse:
 
 
 @routes.post("/unknown/name")
+@needs(Role.OPERATOR)
 def name_them(
     *,
     request: Request,

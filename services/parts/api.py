@@ -1,11 +1,13 @@
 """The API and dashboard in their own uvicorn."""
 
+import logging
 from functools import partial
 from typing import BinaryIO
 
 import uvicorn
 
 from pipelines.ingestion import open_captures
+from services.access.users import users
 from services.api.app import create_app
 from services.api.wiring import Accept, Accepted
 from services.intake.receiving import Arrival, receive
@@ -14,16 +16,14 @@ from services.settings import Settings
 from services.telemetry.metrics import Metrics
 
 MOST_CONNECTIONS = 512
+_log = logging.getLogger(__name__)
 
 
 def run_api(settings: Settings) -> None:
-    """Serve until SIGTERM.
-
-    Raises:
-        ConfigurationError: other machines could reach the service and no token is set.
-    """
+    """Serve until SIGTERM."""
     foundation = lay_foundation(settings)
     options = options_of(settings)
+    _say_if_nobody_can_log_in(foundation)
     app = create_app(
         settings,
         foundation.database,
@@ -39,9 +39,19 @@ def run_api(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(settings.proxies),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=5,
     )
+
+
+def _say_if_nobody_can_log_in(foundation: Foundation) -> None:
+    if not foundation.settings.needs_login:
+        return
+    with foundation.database.read() as session:
+        somebody = any(one.disabled_at is None for one in users(session))
+    if not somebody:
+        _log.warning("nobody can log in yet: run 'waferwatch user add NAME --role admin' here")
 
 
 def accepting(foundation: Foundation) -> Accept:

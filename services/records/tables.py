@@ -93,7 +93,7 @@ Sha256 = Annotated[str, mapped_column(String(64))]
 Id = Annotated[int, mapped_column(BigInt, primary_key=True)]
 
 
-def _words(words: type[StrEnum]) -> Enum:
+def words_of(words: type[StrEnum]) -> Enum:
     """Enumerations as their words in a text column: readable in any database tool, and a new word is no migration."""
     return Enum(words, native_enum=False, length=32, values_callable=lambda enum: [word.value for word in enum])
 
@@ -118,12 +118,12 @@ class Base(DeclarativeBase):
         list[float]: JSON(none_as_null=True),
         dict[str, Any]: JSON(),
         list[dict[str, Any]]: JSON(),
-        JobState: _words(JobState),
-        CaptureKind: _words(CaptureKind),
-        Reason: _words(Reason),
-        Severity: _words(Severity),
-        AlertState: _words(AlertState),
-        Disposition: _words(Disposition),
+        JobState: words_of(JobState),
+        CaptureKind: words_of(CaptureKind),
+        Reason: words_of(Reason),
+        Severity: words_of(Severity),
+        AlertState: words_of(AlertState),
+        Disposition: words_of(Disposition),
     }
 
 

@@ -10,6 +10,7 @@ from models.domain.alert import AlertState
 from models.domain.errors import InputError
 from models.domain.inspection import Looks
 from models.domain.verdict import Reason
+from services.access.roles import Role
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
 from services.clustering import Clustering
@@ -17,6 +18,7 @@ from services.jobs import fail
 from services.records import queries
 from services.records.session import now
 from services.records.tables import JobState
+from tests.services.access.people import PASSWORD, let_in
 from tests.services.api.conftest import Serve, Service, serve, service  # noqa: F401 - fixtures
 from tests.services.making import POLICY, add_job, capture, claim_one, inspection, record, verdict
 
@@ -227,10 +229,10 @@ def test_the_reference_describes_every_operation(service: Service) -> None:  # n
 
 
 def test_a_login_names_who_acts(serve: Serve) -> None:  # noqa: F811
-    token = "a-token-long-enough-to-be-one"
-    service = serve(token=token)  # noqa: F811
+    service = serve(login="always")  # noqa: F811
     found(service)
-    service.client.post("/login", data={"name": "Zoë", "token": token})
+    let_in(service.database, "Zoë", Role.OPERATOR)
+    service.client.post("/login", data={"name": "Zoë", "password": PASSWORD})
     service.client.post("/alerts/1/acknowledge", data={"version": "1"})
     assert "acknowledged by Zoë" in shown(service, "/alerts")
     assert "Log out" in shown(service, "/alerts")
