@@ -16,7 +16,7 @@ from models.domain.errors import RetryableError, WaferwatchError
 from services.alerting.channel import Channel, Message
 from services.jobs.lease import LeasePolicy
 from services.records.session import Database, WriteSession, now
-from services.records.tables import OutboxRow
+from services.records.tables import IS_UNSENT, OutboxRow
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ def _claim(session: WriteSession, channel: str, policy: LeasePolicy) -> _Claimed
         select(OutboxRow)
         .where(
             OutboxRow.channel == channel,
-            OutboxRow.sent_at.is_(None),
-            OutboxRow.failed_at.is_(None),
+            IS_UNSENT,
             (OutboxRow.not_before <= moment) | (OutboxRow.not_before > furthest),
             lease.is_(None) | (lease < moment) | (lease > latest),
         )

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from models.domain.errors import InputError
 from services.records.reading import inspection_summary
 from services.records.session import ReadSession, WriteSession, now
-from services.records.tables import CaptureRow, InspectionRow, LabelRow, SourceFileRow
+from services.records.tables import IS_REFUSED, CaptureRow, InspectionRow, LabelRow, SourceFileRow
 from services.records.views import InspectionSummary
 
 LONGEST_NAME = 80
@@ -96,12 +96,11 @@ def label_of(session: ReadSession, capture_id: str) -> Labelled | None:
 
 def unnamed(session: ReadSession, *, limit: int = 200) -> tuple[InspectionSummary, ...]:
     """Captures that were refused a label and that nobody has named yet, the newest inspection first."""
-    refused = InspectionRow.label.is_(None) & (InspectionRow.reason != "not inspected")
     wanted = (
         select(InspectionRow, CaptureRow, SourceFileRow)
         .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
         .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
-        .where(refused, ~select(LabelRow.id).where(LabelRow.capture_id == InspectionRow.capture_id).exists())
+        .where(IS_REFUSED, ~select(LabelRow.id).where(LabelRow.capture_id == InspectionRow.capture_id).exists())
         .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
         .limit(limit)
     )

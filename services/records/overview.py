@@ -6,7 +6,7 @@ from sqlalchemy import case, func, select
 
 from models.domain.alert import AlertState, Severity
 from models.domain.verdict import Reason
-from services.records.queries import inspections
+from services.records.queries import NOT_OVER, inspections
 from services.records.session import ReadSession, now
 from services.records.tables import IS_OPEN, AlertRow, InspectionRow, JobRow, JobState
 from services.records.views import Day, Marks
@@ -21,10 +21,9 @@ def marks(session: ReadSession) -> Marks:
         .group_by(AlertRow.severity)
     )
     by_severity: dict[Severity, int] = dict(session.execute(counted).tuples().all())
-    unfinished = [state for state in JobState if state is not JobState.DONE]
     by_state = session.execute(
         select(JobRow.state, func.count(), func.sum(JobRow.windows_done))
-        .where(JobRow.state.in_(unfinished))
+        .where(JobRow.state.in_(NOT_OVER))
         .group_by(JobRow.state)
     ).tuples()
     jobs_now = {state: (number, windows or 0) for state, number, windows in by_state}

@@ -11,7 +11,7 @@ from models.domain.verdict import Reason
 from services.records.queries import InspectionFilter
 from services.records.reading import alert_summary
 from services.records.session import ReadSession
-from services.records.tables import AlertEventRow, AlertRow, CaptureRow, InspectionRow
+from services.records.tables import AlertEventRow, AlertRow, InspectionRow
 from services.records.views import AlertSummary
 
 UNKNOWN = "unknown"
@@ -80,7 +80,7 @@ def shares(session: ReadSession, over: Span, which: InspectionFilter) -> tuple[S
     wanted = (
         select(label, is_normal, func.count())
         .select_from(InspectionRow)
-        .where(*_within(over), *_chosen(which))
+        .where(*_within(over), *which.conditions())
         .group_by(label, is_normal)
     )
     found = [Share(name, number, bool(normal)) for name, normal, number in session.execute(wanted).tuples()]
@@ -101,7 +101,7 @@ def intervals(session: ReadSession, over: Span, step: timedelta, which: Inspecti
     wanted = (
         select(place, func.count(), func.count(case((_DEFECT, 1))), func.count(case((_REFUSED, 1))))
         .select_from(InspectionRow)
-        .where(*_within(over), *_chosen(which))
+        .where(*_within(over), *which.conditions())
         .group_by(place)
     )
     found = {row[0]: row[1:] for row in session.execute(wanted).tuples()}
@@ -135,14 +135,6 @@ def alerts_of_span(session: ReadSession, over: Span, *, limit: int = 500) -> tup
         .limit(limit)
     )
     return tuple(alert_summary(row) for row in session.scalars(wanted))
-
-
-def _chosen(which: InspectionFilter) -> Sequence[ColumnElement[bool]]:
-    """The filter as conditions on inspections alone: without one, no capture is looked at."""
-    conditions = which.conditions()
-    if not conditions:
-        return ()
-    return (select(CaptureRow.id).where(CaptureRow.id == InspectionRow.capture_id, *conditions).exists(),)
 
 
 def _within(over: Span) -> Sequence[ColumnElement[bool]]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from models.domain.alert import AlertState, Severity
@@ -13,7 +14,11 @@ from models.domain.verdict import Reason
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
 from services.records.session import ReadSession, now
 from services.records.tables import (
+    ENDED_BADLY,
+    IS_GIVEN_UP,
     IS_OPEN,
+    IS_REFUSED,
+    IS_UNSENT,
     AlertEventRow,
     AlertOccurrenceRow,
     AlertRow,
@@ -39,6 +44,8 @@ from services.records.views import (
 
 LIVE = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 NEEDS_A_PERSON = (JobState.QUARANTINED, JobState.DEAD)
+NOT_OVER = (JobState.QUEUED, JobState.RUNNING, *NEEDS_A_PERSON)
+"""States in which something is still to be done: the others hold all jobs there ever were, and are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +68,22 @@ class InspectionFilter:
     label: str | None = None
     unknown: bool | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self) -> list[ColumnExpressionArgument[bool]]:
         """The same for SQL."""
-        given: list[ColumnElement[bool]] = [
+        given: list[ColumnExpressionArgument[bool]] = [
             column == value
             for column, value in (
-                (CaptureRow.lot, self.lot),
-                (CaptureRow.tool, self.tool),
-                (CaptureRow.product, self.product),
-                (CaptureRow.step, self.step),
+                (InspectionRow.lot, self.lot),
+                (InspectionRow.tool, self.tool),
+                (InspectionRow.product, self.product),
+                (InspectionRow.step, self.step),
                 (InspectionRow.label, self.label),
             )
             if value is not None
         ]
         if self.unknown is not None:
-            refused = InspectionRow.label.is_(None) & (InspectionRow.reason != Reason.NOT_INSPECTED)
-            given.append(refused if self.unknown else ~refused)
+            named = InspectionRow.label.is_not(None) | (InspectionRow.reason == Reason.NOT_INSPECTED)
+            given.append(IS_REFUSED if self.unknown else named)
         return given
 
 
@@ -167,7 +174,7 @@ def inspection(session: ReadSession, inspection_id: str) -> InspectionDetail | N
     found = _summaries(session, _inspections().where(InspectionRow.id == inspection_id))
     if not found:
         return None
-    verdicts = select(VerdictRow).where(VerdictRow.inspection_id == inspection_id).order_by(VerdictRow.ordinal)
+    verdicts = select(VerdictRow).where(*_verdicts_of(found[0])).order_by(VerdictRow.ordinal)
     part_of = select(AlertOccurrenceRow.alert_id).where(AlertOccurrenceRow.inspection_id == inspection_id).distinct()
     return InspectionDetail(
         summary=found[0],
@@ -191,12 +198,14 @@ def inspection_line(session: ReadSession, inspection_id: str) -> InspectionSumma
 
 def gravest(session: ReadSession, inspection_id: str, *, limit: int = 1) -> tuple[NumberedVerdict, ...]:
     """The verdicts that matter most: the capture's own first (see `Inspection.verdict`), then unknown, then defects."""
+    of = inspection_line(session, inspection_id)
+    if of is None:
+        return ()
     refused = VerdictRow.label.is_(None) & (VerdictRow.reason != Reason.NOT_INSPECTED)
-    defect = VerdictRow.label.is_not(None) & VerdictRow.label.is_distinct_from(InspectionRow.normal)
+    defect = VerdictRow.label.is_not(None) & VerdictRow.label.is_distinct_from(of.normal)
     wanted = (
         select(VerdictRow)
-        .join(InspectionRow, InspectionRow.id == VerdictRow.inspection_id)
-        .where(VerdictRow.inspection_id == inspection_id)
+        .where(*_verdicts_of(of))
         .order_by(
             case((VerdictRow.level == 0, 0), else_=1),
             case((refused, 0), (defect, 1), else_=2),
@@ -220,6 +229,8 @@ def jobs(
 ) -> Page[JobSummary]:
     """Jobs in these states, the newest first."""
     wanted = select(JobRow).options(joinedload(JobRow.source)).where(JobRow.state.in_(states))
+    if set(states) <= set(NEEDS_A_PERSON):
+        wanted = wanted.where(ENDED_BADLY)
     if after is not None:
         wanted = wanted.where(JobRow.id < _number(after))
     rows = session.scalars(wanted.order_by(JobRow.id.desc()).limit(limit + 1)).all()
@@ -240,20 +251,30 @@ def job(session: ReadSession, job_id: int) -> JobSummary | None:
 
 def health(session: ReadSession) -> Health:
     """How many jobs, alerts and messages are where, and how long the oldest wait."""
-    by_state = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
-    live = select(AlertRow.severity, AlertRow.state, func.count()).where(AlertRow.state.in_(LIVE))
+    counted = select(JobRow.state, func.count()).where(JobRow.state.in_(NOT_OVER)).group_by(JobRow.state)
+    by_state = dict(session.execute(counted).tuples().all())
+    live = select(AlertRow.severity, AlertRow.state, func.count()).where(IS_OPEN)
     by_severity = session.execute(live.group_by(AlertRow.severity, AlertRow.state)).all()
-    waiting = OutboxRow.sent_at.is_(None) & OutboxRow.failed_at.is_(None)
-    unsent, oldest_unsent = session.execute(select(func.count(), func.min(OutboxRow.created_at)).where(waiting)).one()
+    unsent, oldest_unsent = session.execute(select(func.count(), func.min(OutboxRow.created_at)).where(IS_UNSENT)).one()
     return Health(
         at=now(session),
-        jobs={state: by_state.get(state, 0) for state in JobState},
+        jobs={state: by_state.get(state, 0) for state in NOT_OVER},
         alerts={(severity, state): number for severity, state, number in by_severity},
         oldest_queued_at=session.scalar(select(func.min(JobRow.created_at)).where(JobRow.state == JobState.QUEUED)),
         unsent=unsent,
         oldest_unsent_at=oldest_unsent,
-        given_up=session.scalar(select(func.count()).where(OutboxRow.failed_at.is_not(None))) or 0,
+        given_up=session.scalar(select(func.count()).select_from(OutboxRow).where(IS_GIVEN_UP)) or 0,
     )
+
+
+def _verdicts_of(of: InspectionSummary) -> tuple[ColumnElement[bool], ...]:
+    """Of one inspection, looked for in the partitions of its time alone.
+
+    An hour of tolerance: while an upgrade is rolled out, processes of the version before write moments of their own.
+    """
+    around = timedelta(hours=1)
+    near = VerdictRow.recorded_at.between(of.recorded_at - around, of.recorded_at + around)
+    return VerdictRow.inspection_id == of.id, near
 
 
 def _inspections() -> Select[InspectionRow, CaptureRow, SourceFileRow]:

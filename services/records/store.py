@@ -61,7 +61,7 @@ def add_inspection(
         session.execute(
             insert(VerdictRow),
             [
-                verdict_values(verdict) | {"inspection_id": inspection.id, "ordinal": ordinal}
+                verdict_values(verdict) | {"inspection_id": inspection.id, "ordinal": ordinal, "recorded_at": at}
                 for ordinal, verdict in enumerate(inspection.verdicts)
             ],
         )

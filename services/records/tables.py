@@ -31,7 +31,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    TextClause,
     TypeDecorator,
+    func,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -127,6 +129,25 @@ class Base(DeclarativeBase):
     }
 
 
+IS_OPEN = text(f"state IN ('{AlertState.OPEN.value}', '{AlertState.ACKNOWLEDGED.value}')")
+"""An alert that still gathers repeats."""
+IS_UNFINISHED = text(f"state IN ('{JobState.QUEUED.value}', '{JobState.RUNNING.value}')")
+"""A job that waits or is worked on."""
+ENDED_BADLY = text(f"state IN ('{JobState.QUARANTINED.value}', '{JobState.DEAD.value}')")
+"""A job that ended badly."""
+IS_REFUSED = text(f"label IS NULL AND reason <> '{Reason.NOT_INSPECTED.value}'")
+"""An inspection that was refused a label."""
+IS_UNSENT = text("sent_at IS NULL AND failed_at IS NULL")
+"""A message that is still to be sent."""
+IS_GIVEN_UP = text("failed_at IS NOT NULL")
+"""A message that no receiver took."""
+
+
+def _partial(name: str, where: TextClause, *columns: str) -> Index:
+    """An index of the rows that matter. Queries spell its condition out, or no database sees that it covers them."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class SourceFileRow(Base):
     """Accepted bytes, kept in the spool under their hash."""
 
@@ -162,7 +183,11 @@ class JobRow(Base):
     """Inspect one source file along one route."""
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_state_priority_id", "state", "priority", "id"),)
+    __table_args__ = (
+        Index("ix_job_state_priority_id", "state", "priority", "id"),
+        _partial("ix_job_unfinished_sender", IS_UNFINISHED, "sender"),
+        _partial("ix_job_ended_badly", ENDED_BADLY, "id"),
+    )
 
     id: Mapped[Id]
     dedupe_key: Mapped[Sha256] = mapped_column(unique=True)
@@ -171,7 +196,7 @@ class JobRow(Base):
     route: Mapped[str]
     """What shall judge: the digest of a bundle, or a name that workers resolve."""
     state: Mapped[JobState]
-    sender: Mapped[str] = mapped_column(index=True)
+    sender: Mapped[str]
     """Who brought these bytes first: quotas count by it."""
     priority: Mapped[int]
     """Lower goes first, see `Priority`."""
@@ -224,16 +249,19 @@ WAS_JUDGED = text(f"reason != '{Reason.NOT_INSPECTED.value}'")
 IS_UNLABELLED = text("label IS NULL")
 
 
+_LISTED_BY = ("lot", "product", "step", "tool", "label")
+
+
 class InspectionRow(Base):
     """One capture × one bundle, with the capture's own verdict repeated for lists."""
 
     __tablename__ = "inspection"
     __table_args__ = (
+        *(Index(f"ix_inspection_{name}_recorded_at_id", name, "recorded_at", "id") for name in _LISTED_BY),
+        _partial("ix_inspection_unknown", IS_REFUSED, "recorded_at", "id"),
         Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
-        Index("ix_inspection_confidence_id", "confidence", "id", sqlite_where=WAS_JUDGED, postgresql_where=WAS_JUDGED),
-        Index(
-            "ix_inspection_unlabelled", "recorded_at", "id", sqlite_where=IS_UNLABELLED, postgresql_where=IS_UNLABELLED
-        ),
+        _partial("ix_inspection_confidence_id", WAS_JUDGED, "confidence", "id"),
+        _partial("ix_inspection_unlabelled", IS_UNLABELLED, "recorded_at", "id"),
     )
 
     id: Mapped[Sha256] = mapped_column(primary_key=True)
@@ -256,6 +284,11 @@ class InspectionRow(Base):
     """Windows per label, 'unknown' and 'not inspected' among them."""
     warnings: Mapped[list[dict[str, Any]] | None]
     """What was odd in the file, which was read nevertheless: code, message, line. NULL: recorded before we kept it."""
+    lot: Mapped[str | None]
+    """This and the three below are the capture's: copies that a trigger makes, for the indices of lists."""
+    product: Mapped[str | None]
+    step: Mapped[str | None]
+    tool: Mapped[str | None]
 
     capture: Mapped[CaptureRow] = relationship(lazy="raise")
     verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")
@@ -268,10 +301,13 @@ class VerdictRow(Base):
     __table_args__ = (
         CheckConstraint("confidence >= 0 AND confidence <= 1", name="confidence_is_probability"),
         CheckConstraint("height > 0 AND width > 0", name="window_has_extent"),
+        {"postgresql_partition_by": "RANGE (recorded_at)"},
     )
 
     inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id"), primary_key=True)
     ordinal: Mapped[int] = mapped_column(primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(primary_key=True, server_default=func.now())
+    """As its inspection's: PostgreSQL keeps each month in a partition of its own, see `partitions`."""
     level: Mapped[int]
     level_height: Mapped[int]
     level_width: Mapped[int]
@@ -287,10 +323,6 @@ class VerdictRow(Base):
     runner_up: Mapped[str | None]
     runner_up_confidence: Mapped[float]
     also: Mapped[list[str]]
-
-
-IS_OPEN = text(f"state IN ('{AlertState.OPEN.value}', '{AlertState.ACKNOWLEDGED.value}')")
-"""An alert that still gathers repeats."""
 
 
 class BlockRow(Base):
@@ -361,6 +393,7 @@ class AlertEventRow(Base):
     """What happened to an alert, and who did it. Rows are only ever added; each carries the hash of the one before."""
 
     __tablename__ = "alert_event"
+    __table_args__ = (Index("ix_alert_event_at", "at"),)
 
     alert_id: Mapped[int] = mapped_column(BigInt, ForeignKey("alert.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -426,7 +459,8 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("uq_outbox_event_id_channel", "event_id", "channel", unique=True),
-        Index("ix_outbox_channel_sent_at_not_before", "channel", "sent_at", "not_before"),
+        _partial("ix_outbox_unsent", IS_UNSENT, "channel", "not_before", "id"),
+        _partial("ix_outbox_given_up", IS_GIVEN_UP, "id"),
     )
 
     id: Mapped[Id]

@@ -222,7 +222,7 @@ class Health:
 
     Attributes:
         at: the database's time of these numbers.
-        jobs: how many in each state.
+        jobs: how many in each state in which something is still to be done.
         alerts: open and acknowledged ones by severity and state.
         oldest_queued_at: since when the oldest job waits, None if none does.
         unsent: messages not yet sent.
@@ -250,7 +250,7 @@ class Marks:
         open_alerts: how many wait for a person.
         critical: how many of them are critical.
         last_inspection_at: when an inspection was last recorded.
-        jobs: how many in each state but done, which may be very many.
+        jobs: how many in each state in which something is still to be done.
         windows: windows done by running jobs.
     """
 

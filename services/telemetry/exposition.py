@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import RetryableError
-from services.records.tables import JobState
+from services.records.queries import NOT_OVER
 from services.records.views import Health
 from services.telemetry.metrics import PREFIX
 
@@ -41,8 +41,10 @@ class StateCollector(Collector):
             yield GaugeMetricFamily(f"{PREFIX}_database_up", _UP, value=0)
             return
         yield GaugeMetricFamily(f"{PREFIX}_database_up", _UP, value=1)
-        jobs = GaugeMetricFamily(f"{PREFIX}_jobs", "Files by how far their inspection is.", labels=["state"])
-        for state in JobState:
+        jobs = GaugeMetricFamily(
+            f"{PREFIX}_jobs", "Files that are not done, by how far their inspection is.", labels=["state"]
+        )
+        for state in NOT_OVER:
             jobs.add_metric([state.value], health.jobs.get(state, 0))
         yield jobs
         alerts = GaugeMetricFamily(f"{PREFIX}_alerts_open", "Alerts that are not closed.", labels=["severity", "state"])

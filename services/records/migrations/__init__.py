@@ -15,8 +15,12 @@ from services.records.session import Database
 _LOCK = 0x7761666572  # "wafer": one process at a time migrates a PostgreSQL database
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, to: str = "head") -> None:
     """Bring the tables to the newest shape; does nothing if they have it. Safe to call from several processes at once.
+
+    Args:
+        database: opened by the caller.
+        to: the step to stop at, for tests of steps.
 
     Raises:
         ConfigurationError: the database is newer than this program.
@@ -41,7 +45,7 @@ def upgrade(database: Database) -> None:
                 got=f"revision {current}",
                 remedy="start the newer waferwatch, or restore the backup made before the upgrade",
             )
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def _config(connection: Connection) -> Config:

@@ -168,7 +168,6 @@ def test_health_counts(database: Database) -> None:
     with database.read() as session:
         health = queries.health(session)
     assert {state: number for state, number in health.jobs.items() if number} == {
-        JobState.DONE: 1,
         JobState.QUEUED: 1,
         JobState.QUARANTINED: 1,
     }
