@@ -6,13 +6,12 @@ How a model is trained stands in `models.training_recipe`; both are plain data a
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from models.domain.capture import CaptureKind
-from models.domain.errors import ConfigurationError
 from models.domain.tiling import Tiling
 from models.training_recipe import TrainingRecipe
+from models.yaml_file import checked, read_yaml
 
 ViewName = Literal["identity", "rot90", "rot180", "rot270", "flip", "flip_rot90", "flip_rot180", "flip_rot270"]
 """The symmetries of the square: `flip` mirrors left and right, rotations turn counter-clockwise afterwards."""
@@ -187,13 +186,7 @@ class Recipe(Part):
             ConfigurationError: no such file, not YAML, or not a recipe; says which key.
         """
         path = Path(path)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigurationError(
-                "cannot read recipe", where=str(path), expected="a YAML file in UTF-8", got=str(error)
-            ) from error
-        return cls.parse(content, where=str(path))
+        return cls.parse(read_yaml(path, "recipe"), where=str(path))
 
     @classmethod
     def parse(cls, content: Any, where: str) -> Self:
@@ -202,16 +195,10 @@ class Recipe(Part):
         Raises:
             ConfigurationError: names the first wrong key and counts the others.
         """
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            first, *others = error.errors(include_url=False)
-            key = ".".join(str(part) for part in first["loc"])
-            more = f"; {len(others)} more wrong" if others else ""
-            raise ConfigurationError(
-                "bad recipe",
-                where=f"{where}: {key}" if key else where,
-                expected=first["msg"] + more,
-                got=repr(first["input"])[:80],
-                remedy="correct the recipe; pipelines/recipes holds working ones",
-            ) from error
+        return checked(
+            cls,
+            content,
+            what="recipe",
+            where=where,
+            remedy="correct the recipe; pipelines/recipes holds working ones",
+        )

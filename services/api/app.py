@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from pipelines.ingestion import ReadOptions
-from services.api import alerts, captures, clusters, health, inspections, klarf_copy, labels, maps, quarantine
+from services.api import alerts, captures, clusters, health, inspections, klarf_copy, labels, maps, quarantine, routing
 from services.api.access import Access, Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
@@ -100,7 +100,7 @@ def create_app(
         options=options or ReadOptions(),
     )
     handle_errors(app, problem_page)
-    machines = (captures, inspections, klarf_copy, maps, alerts, quarantine, labels, clusters, health)
+    machines = (captures, inspections, klarf_copy, maps, alerts, quarantine, labels, clusters, routing, health)
     people = (
         pages,
         actions,

@@ -67,6 +67,7 @@ _STATUS_OF_CODE = {
     "no-such-inspection": HTTPStatus.NOT_FOUND,
     "alert-state": HTTPStatus.CONFLICT,
     "job-state": HTTPStatus.CONFLICT,
+    "routing-stale": HTTPStatus.CONFLICT,
     "version-missing": HTTPStatus.PRECONDITION_REQUIRED,
 }
 """Errors of the services that are told apart by their code."""

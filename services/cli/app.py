@@ -14,6 +14,7 @@ from services.cli.demonstrate import add_demonstrations
 from services.cli.learn import add_learning
 from services.cli.look import add_looking
 from services.cli.operate import add_operations
+from services.cli.route import add_routing
 
 app = typer.Typer(
     name="waferwatch",
@@ -34,7 +35,7 @@ def _options(
     os.environ["WAFERWATCH_DEBUG"] = "1" if debug else ""
 
 
-for add in (add_demonstrations, add_looking, add_learning, add_benchmarks, add_operations, add_admission):
+for add in (add_demonstrations, add_looking, add_learning, add_benchmarks, add_routing, add_operations, add_admission):
     add(app)
 
 

@@ -154,6 +154,7 @@ def _write_back(
 
 def _bundle_folder(bundle: str) -> Path:
     """A folder as it is; an alias is fetched from the registry into the installation's store."""
+    from services.routing.history import plain_routing
     from services.serving.bundle_store import BundleStore
     from services.serving.release_follower import ReleaseFollower
     from services.settings import Settings
@@ -163,7 +164,7 @@ def _bundle_folder(bundle: str) -> Path:
     settings = Settings.load(bundle=bundle)
     settings.make_folders()
     store = BundleStore(settings.bundle_dir)
-    ReleaseFollower(settings, store).follow()
+    ReleaseFollower(settings, store).follow(plain_routing(settings).routes)
     return store.resolve(settings.route).folder
 
 

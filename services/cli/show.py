@@ -40,6 +40,8 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind
             return [plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):  # pydantic
+        return plain(value.model_dump(mode="json"))
     if hasattr(value, "tolist"):  # numpy scalars and arrays
         return plain(value.tolist())
     raise TypeError(f"no JSON for {type(value).__name__}")

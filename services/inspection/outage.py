@@ -31,7 +31,7 @@ class _Guarded:
     def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
         try:
             return self.classifier.classify(pixels)
-        except RetryableError as error:
+        except (RetryableError, ConfigurationError) as error:
             raise Outage(error) from error
 
 

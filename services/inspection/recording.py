@@ -11,13 +11,23 @@ from services.jobs import Lease, LeasePolicy, complete, fail, hold, postpone
 from services.records.session import Database, WriteSession, now
 from services.records.store import add_inspection
 from services.records.tables import JobState
+from services.routing.lane import Lane
+from services.routing.shadows import ask_shadow
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An inspection, and how its bundle was chosen."""
+
+    inspection: Inspection
+    lane: Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What a transaction wrote: the inspections that were new, and the alerts that counted."""
 
-    inspections: tuple[Inspection, ...]
+    inspections: tuple[Judged, ...]
     alerts: tuple[Raised, ...]
 
 
@@ -37,7 +47,7 @@ class Recorder:
     policy: LeasePolicy
     channels: tuple[str, ...] = ()
 
-    def keep(self, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+    def keep(self, lease: Lease, found: Sequence[Judged]) -> Recorded:
         """Write inspections of a job that goes on: a lot's first wafers need not wait for its last.
 
         Raises:
@@ -47,7 +57,7 @@ class Recorder:
             hold(session, lease)
             return self._add(session, lease, found)
 
-    def finish(self, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+    def finish(self, lease: Lease, found: Sequence[Judged]) -> Recorded:
         """Write the last inspections of a job, and that it is done.
 
         Raises:
@@ -59,7 +69,7 @@ class Recorder:
             return self._add(session, lease, found)
 
     def give_up(
-        self, lease: Lease, found: Sequence[Inspection], error: Exception, *, is_outage: bool
+        self, lease: Lease, found: Sequence[Judged], error: Exception, *, is_outage: bool
     ) -> tuple[JobState, Recorded]:
         """Write what was found before the try failed, and what becomes of the job.
 
@@ -71,20 +81,32 @@ class Recorder:
             state = end(session, lease, error, self.policy, self.channels)
             return state, self._add(session, lease, found)
 
-    def _add(self, session: WriteSession, lease: Lease, found: Sequence[Inspection]) -> Recorded:
+    def _add(self, session: WriteSession, lease: Lease, found: Sequence[Judged]) -> Recorded:
         moment = now(session)
         new = tuple(
             one
             for one in found
-            if add_inspection(session, one, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
+            if add_inspection(
+                session,
+                one.inspection,
+                sha256=lease.sha256,
+                job_id=lease.job_id,
+                fence=lease.fence,
+                at=moment,
+                rule=one.lane.rule or None,
+                route=one.lane.route,
+            )
         )
+        for one in new:
+            if one.lane.shadow is not None:
+                ask_shadow(session, one.inspection.id, one.lane.shadow, moment)
         alerts = tuple(
             raised
             for one in new
             for raised in raise_alerts(
                 session,
-                evaluate(one, self.rules),
-                subject=one.capture.id,
+                evaluate(one.inspection, self.rules),
+                subject=one.inspection.capture.id,
                 at=moment,
                 channels=self.channels,
             )

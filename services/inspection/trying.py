@@ -5,19 +5,22 @@ import threading
 from collections.abc import Iterator
 
 from models.domain.errors import InputError, RetryableError, WaferwatchError
-from models.domain.inspection import Inspection, inspection_id
+from models.domain.inspection import inspection_id
 from pipelines.ingestion import CaptureReader, open_captures
 from services.inspection.blocks import saved_verdicts
+from services.inspection.dispatch import Dispatch, is_bundles_fault
 from services.inspection.heartbeat import Heartbeat
 from services.inspection.inspecting import PatchClassifier, inspect
 from services.inspection.naming import for_people, named
-from services.inspection.outage import Classifiers, Outage, guarded
+from services.inspection.outage import Classifiers, Outage
 from services.inspection.progress import CaptureProgress, Stopping
-from services.inspection.recording import Recorded, Recorder
+from services.inspection.recording import Judged, Recorded, Recorder
 from services.inspection.workplace import Workplace
 from services.jobs import Lease, LostLease, release
-from services.records.store import is_recorded
+from services.records.store import has_judged, is_recorded
 from services.records.tables import JobState
+from services.routing.lane import Lane
+from services.routing.trials import note_failure
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +36,12 @@ class Try:
         self._stop = stop
         self._spooled = place.spool.path(lease.sha256)
         self._recorder = Recorder(place.database, place.rules, place.policy, place.channels)
-        self._found: list[Inspection] = []
+        self._found: list[Judged] = []
         """Not yet recorded; the last capture's is, with the end of the job."""
         self.recorded_ids: list[str] = []
         """Of the inspections this try recorded."""
-        self._novelty_threshold: float | None = None
+        self._novelty_thresholds: dict[str, float] = {}
+        """By digest of the bundle."""
 
     def do(self, classifiers: Classifiers) -> JobState:
         """Do it; returns the state the job is in then.
@@ -47,9 +51,7 @@ class Try:
             RetryableError: the database is away; the lease will end.
         """
         try:
-            classifier = guarded(classifiers, self._lease.route)
-            self._novelty_threshold = classifier.manifest.thresholds.novelty
-            self._inspect_all(classifier)
+            self._inspect_all(Dispatch(classifiers, self._place.routing, self._lease))
             self._report(self._recorder.finish(self._lease, self._found))
         except LostLease:
             raise
@@ -64,14 +66,14 @@ class Try:
             return self._give_up(error, is_outage=is_database)
         return JobState.DONE
 
-    def _inspect_all(self, classifier: PatchClassifier) -> None:
+    def _inspect_all(self, dispatch: Dispatch) -> None:
         """All captures, in the order of the file; all inspections but the last are recorded on the way."""
         readers = self._open()
         reader = next(readers, None)
         if reader is None:
             raise InputError("nothing to inspect", where=self._lease.file_name, code="empty-file")
         while reader is not None:
-            self._inspect(reader, classifier)
+            self._inspect(reader, dispatch)
             reader = next(readers, None)
             if reader is not None and self._found:
                 self._report(self._recorder.keep(self._lease, self._found))
@@ -87,11 +89,28 @@ class Try:
             )
         return open_captures(self._spooled, limits=self._place.limits, options=self._place.options)
 
-    def _inspect(self, reader: CaptureReader, classifier: PatchClassifier) -> None:
+    def _inspect(self, reader: CaptureReader, dispatch: Dispatch) -> None:
+        """Judge along the capture's lane; what a canary's bundle cannot judge, the rule's own bundle does."""
+        lane = dispatch.lane(reader.capture)
+        try:
+            self._judge(reader, lane, dispatch.classifier(lane.route))
+        except Exception as error:
+            if not is_bundles_fault(error):
+                raise
+            self._note_failure(reader, lane, dispatch, error)
+            if not lane.is_canary:
+                raise
+            log.warning("canary %s cannot judge %s: %s", lane.route, reader.capture.name, error)
+            lane = lane.taken_back()
+            self._judge(reader, lane, dispatch.classifier(lane.route))
+
+    def _judge(self, reader: CaptureReader, lane: Lane, classifier: PatchClassifier) -> None:
         database, lease = self._place.database, self._lease
-        identity = inspection_id(reader.capture.id, classifier.manifest.ref.digest)
+        manifest = classifier.manifest
+        self._novelty_thresholds[manifest.ref.digest] = manifest.thresholds.novelty
+        identity = inspection_id(reader.capture.id, manifest.ref.digest)
         with database.read() as session:
-            if is_recorded(session, identity):
+            if is_recorded(session, identity) or has_judged(session, lease.job_id, reader.capture.id):
                 return  # by an earlier try, or through another file with the same content
         done = saved_verdicts(database, lease.job_id, identity)
         progress = CaptureProgress(
@@ -104,7 +123,17 @@ class Try:
             every_s=self._place.policy.lease_s / 3,
         )
         inspection = inspect(reader, classifier, done=done, progress=progress)
-        self._found.append(named(inspection, self._spooled, lease.file_name))
+        self._found.append(Judged(named(inspection, self._spooled, lease.file_name), lane))
+
+    def _note_failure(self, reader: CaptureReader, lane: Lane, dispatch: Dispatch, error: Exception) -> None:
+        """So that a bundle on trial is held to it, and its rival as well."""
+        digest = dispatch.digest_of(lane.route)
+        if not lane.rule or digest is None:
+            return
+        with self._place.database.write() as session:
+            note_failure(session, self._lease.job_id, reader.capture, lane, digest=digest, error=error)
+        if self._place.observer is not None:
+            self._place.observer.routed(lane, None)
 
     def _give_up(self, error: Exception, *, is_outage: bool) -> JobState:
         error = for_people(error, self._spooled, self._lease.file_name)
@@ -117,11 +146,14 @@ class Try:
         return state
 
     def _report(self, recorded: Recorded) -> None:
-        self.recorded_ids += [one.id for one in recorded.inspections]
+        self.recorded_ids += [one.inspection.id for one in recorded.inspections]
         observer = self._place.observer
         if observer is None:
             return
         for one in recorded.inspections:
-            observer.inspected(one, novelty_threshold=self._novelty_threshold, seen_at=self._lease.queued_at)
+            inspection = one.inspection
+            threshold = self._novelty_thresholds[inspection.bundle.digest]
+            observer.inspected(inspection, novelty_threshold=threshold, seen_at=self._lease.queued_at)
+            observer.routed(one.lane, inspection)
         for raised in recorded.alerts:
             observer.alert_raised(raised.alert, is_new=raised.is_new)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from models.domain.errors import RetryableError
 from services.inspection.heartbeat import Heartbeat
 from services.inspection.outage import Classifiers
+from services.inspection.shadowing import shadow_once
 from services.inspection.trying import Try
 from services.inspection.workplace import Workplace
 from services.jobs import LostLease, bury_silent, claim
@@ -31,14 +32,17 @@ class Worked:
 
 
 def work(place: Workplace, classifiers: Classifiers, stop: threading.Event, idle_s: float = 0.5) -> None:
-    """Work until `stop` is set; a job under way is then given back, with what was done of it put aside."""
+    """Work until `stop` is set; a job under way is then given back, with what was done of it put aside.
+
+    When no job waits, a challenger may have a look at what was inspected.
+    """
     while not stop.is_set():
         try:
-            worked = work_once(place, classifiers, stop)
+            did = work_once(place, classifiers, stop) or shadow_once(place, classifiers, stop)
         except RetryableError as error:
             log.warning("cannot work: %s", error)
-            worked = None
-        if worked is None:
+            did = None
+        if did is None:
             stop.wait(idle_s)
 
 

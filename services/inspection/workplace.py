@@ -10,7 +10,10 @@ from pipelines.ingestion import Limits, ReadOptions
 from services.alerting.rules import Rules
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy
+from services.records.route_tables import ShadowOutcome
 from services.records.session import Database
+from services.routing.history import CurrentRouting
+from services.routing.lane import Lane
 
 
 class Observer(Protocol):
@@ -24,6 +27,12 @@ class Observer(Protocol):
 
     def alert_raised(self, alert: Alert, *, is_new: bool) -> None:
         """A finding counted, in a new alert or in an open one."""
+
+    def routed(self, lane: Lane, inspection: Inspection | None) -> None:
+        """A capture went along a lane; None if the bundle there could not judge it."""
+
+    def shadowed(self, route: str, outcome: ShadowOutcome) -> None:
+        """A challenger had its look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Workplace:
         limits: how much a file may ask for.
         options: what files do not say of themselves.
         observer: counts.
+        routing: sends jobs of the installation's own route by rule; None = every job goes along its own.
     """
 
     database: Database
@@ -51,3 +61,4 @@ class Workplace:
     limits: Limits | None = None
     options: ReadOptions | None = None
     observer: Observer | None = None
+    routing: CurrentRouting | None = None

@@ -1,6 +1,6 @@
 """The durable queue: jobs are rows; a worker leases one, shows its fence with every write, and settles it once."""
 
-from services.jobs.lease import Lease, LeasePolicy, LostLease, claim, extend, hold, release
+from services.jobs.lease import Lease, LeasePolicy, LostLease, claim, extend, hold, is_due, release
 from services.jobs.settling import bury_silent, complete, fail, postpone, quarantine
 from services.jobs.submitting import cancel, enqueue, retry
 
@@ -16,6 +16,7 @@ __all__ = [
     "extend",
     "fail",
     "hold",
+    "is_due",
     "postpone",
     "quarantine",
     "release",

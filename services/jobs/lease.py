@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session, joinedload
 
 from models.domain.errors import WaferwatchError
 from services.records.session import WriteSession, now
@@ -108,6 +108,11 @@ def claim(
     return Lease(
         row.id, row.fence, row.attempts, row.sha256, row.source.name, row.route, row.created_at, row.lease_until
     )
+
+
+def is_due(session: Session, policy: LeasePolicy) -> bool:
+    """Whether a job waits for a worker now."""
+    return session.scalar(select(JobRow.id).where(_due(now(session), policy)).limit(1)) is not None
 
 
 def hold(session: WriteSession, lease: Lease) -> None:

@@ -1,4 +1,4 @@
-"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry, groups what is unknown.
+"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry, groups what is unknown, guards trials.
 
 One is enough; several do no harm.
 """
@@ -12,13 +12,18 @@ from services.alerting.relay import relay_once
 from services.clustering import Clustering
 from services.jobs import LeasePolicy, bury_silent
 from services.parts.shared import channels_of, lay_foundation, stop_on_signals
+from services.routing.history import CurrentRouting, plain_routing
+from services.routing.rollback import take_back
 from services.serving.bundle_store import BundleStore
 from services.serving.release_follower import ReleaseFollower
 from services.settings import Settings
+from services.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
+GUARD_PAUSE_S = 5.0
+"""Between two looks at bundles on trial: each counts a day's captures."""
 
 
 def run_housekeep(settings: Settings) -> None:
@@ -27,7 +32,8 @@ def run_housekeep(settings: Settings) -> None:
     stop = stop_on_signals()
     channels = channels_of(settings)
     names = [channel.name for channel in channels]
-    follower = ReleaseFollower(settings, BundleStore(settings.bundle_dir))
+    store = BundleStore(settings.bundle_dir)
+    follower = ReleaseFollower(settings, store)
     policy = LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
 
     def relay() -> None:
@@ -39,14 +45,29 @@ def run_housekeep(settings: Settings) -> None:
             bury_silent(session, policy, names)
 
     clustering = Clustering(foundation.database)
-    for what, chore in (("registry", follower.follow), ("clusters", clustering.refresh)):
+    routing, metrics = CurrentRouting(foundation.database, settings), Metrics()
+
+    def follow() -> None:
+        follower.follow(routing().routes)
+
+    def guard() -> None:
+        taken = take_back(foundation.database, store.stint, names, plain_routing(settings))
+        if taken is not None:
+            metrics.rolled_back(taken.rule, taken.why.trouble.value)
+
+    for what, chore, pause_s in (
+        ("registry", follow, PAUSE_S),
+        ("clusters", clustering.refresh, PAUSE_S),
+        ("trials", guard, GUARD_PAUSE_S),
+    ):
         # each may take its time; messages must not wait for it
-        threading.Thread(target=_again, args=(stop, what, chore), name=what, daemon=True).start()
+        named = {"pause_s": pause_s}
+        threading.Thread(target=_again, args=(stop, what, chore), kwargs=named, name=what, daemon=True).start()
     _again(stop, "outbox", relay, bury)
     foundation.database.close()
 
 
-def _again(stop: threading.Event, what: str, *chores: Callable[[], object]) -> None:
+def _again(stop: threading.Event, what: str, *chores: Callable[[], object], pause_s: float = PAUSE_S) -> None:
     """Do the chores again and again; what fails is said once and tried again, and does not keep the others waiting."""
     said = dict.fromkeys(range(len(chores)), "")
     while not stop.is_set():
@@ -58,4 +79,4 @@ def _again(stop: threading.Event, what: str, *chores: Callable[[], object]) -> N
                 if said[number] != str(error):
                     _log.warning("%s: %s", what, error)
                 said[number] = str(error)
-        stop.wait(PAUSE_S)
+        stop.wait(pause_s)

@@ -122,7 +122,7 @@ def alerts(
     if set(states) <= set(LIVE):
         wanted = wanted.where(IS_OPEN)  # spelt out, or no database sees that the index of open alerts covers it
     if after is not None:
-        wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, _number(after)))
+        wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, number_in(after)))
     wanted = wanted.order_by(AlertRow.last_seen.desc(), AlertRow.id.desc())
     rows = session.scalars(wanted.limit(limit + 1)).all()
     end = Cursor(rows[limit - 1].last_seen, str(rows[limit - 1].id)) if len(rows) > limit else None
@@ -232,7 +232,7 @@ def jobs(
     if set(states) <= set(NEEDS_A_PERSON):
         wanted = wanted.where(ENDED_BADLY)
     if after is not None:
-        wanted = wanted.where(JobRow.id < _number(after))
+        wanted = wanted.where(JobRow.id < number_in(after))
     rows = session.scalars(wanted.order_by(JobRow.id.desc()).limit(limit + 1)).all()
     end = Cursor(rows[limit - 1].created_at, str(rows[limit - 1].id)) if len(rows) > limit else None
     return Page(_job_summaries(session, rows[:limit]), end)
@@ -299,7 +299,12 @@ def _job_summaries(session: ReadSession, rows: Sequence[JobRow]) -> tuple[JobSum
     return tuple(job_summary(row, tuple(found[row.id])) for row in rows)
 
 
-def _number(cursor: Cursor) -> int:
+def number_in(cursor: Cursor) -> int:
+    """The row's number in a cursor of a list that is numbered.
+
+    Raises:
+        InputError: it is one of another list.
+    """
     if not cursor.id.isdecimal():
         raise InputError("bad cursor", where="cursor", expected="one from `next` of the same list", got=cursor.id[:80])
     return int(cursor.id)

@@ -19,8 +19,22 @@ def is_recorded(session: Session, inspection_id: str) -> bool:
     return session.scalar(select(InspectionRow.id).where(InspectionRow.id == inspection_id)) is not None
 
 
+def has_judged(session: Session, job_id: int, capture_id: str) -> bool:
+    """Whether an earlier try of this job judged the capture, with whatever bundle its route meant then."""
+    wanted = select(InspectionRow.id).where(InspectionRow.capture_id == capture_id, InspectionRow.job_id == job_id)
+    return session.scalar(wanted.limit(1)) is not None
+
+
 def add_inspection(
-    session: WriteSession, inspection: Inspection, *, sha256: str, job_id: int, fence: int, at: datetime
+    session: WriteSession,
+    inspection: Inspection,
+    *,
+    sha256: str,
+    job_id: int,
+    fence: int,
+    at: datetime,
+    rule: str | None = None,
+    route: str | None = None,
 ) -> bool:
     """Write an inspection with its capture and verdicts; False if the same one was written before.
 
@@ -31,6 +45,8 @@ def add_inspection(
         job_id: the job that found it.
         fence: with which claim.
         at: the database's time.
+        rule: of the routing that chose the bundle, if one did.
+        route: along which the bundle was found.
     """
     insert_new(session, CaptureRow, CaptureRow.id, **_capture(inspection.capture), sha256=sha256)
     whole = inspection.verdict
@@ -56,6 +72,8 @@ def add_inspection(
         windows=len(inspection.verdicts),
         counts=dict(inspection.counts),
         warnings=[asdict(warning) for warning in inspection.warnings],
+        rule=rule,
+        route=route,
     )
     if is_new:
         session.execute(

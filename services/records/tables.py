@@ -262,6 +262,7 @@ class InspectionRow(Base):
         Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
         _partial("ix_inspection_confidence_id", WAS_JUDGED, "confidence", "id"),
         _partial("ix_inspection_unlabelled", IS_UNLABELLED, "recorded_at", "id"),
+        Index("ix_inspection_rule_route_recorded_at", "rule", "route", "recorded_at"),
     )
 
     id: Mapped[Sha256] = mapped_column(primary_key=True)
@@ -289,6 +290,10 @@ class InspectionRow(Base):
     product: Mapped[str | None]
     step: Mapped[str | None]
     tool: Mapped[str | None]
+    rule: Mapped[str | None]
+    """Of the routing that sent the capture here; None where the job named its bundle or route itself."""
+    route: Mapped[str | None]
+    """Along which the bundle was found."""
 
     capture: Mapped[CaptureRow] = relationship(lazy="raise")
     verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")

@@ -15,6 +15,7 @@ from models.bundle import load_bundle
 from models.domain.errors import ConfigurationError, RetryableError
 from models.domain.inspection import BundleRef
 from models.manifest import BundleManifest, read_manifest
+from services.routing.trials import Stint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class BundleStore:
         manifest = read_manifest(folder)
         ref = BundleRef(manifest.ref.name, pointer["version"], manifest.ref.digest)
         return Route(route, replace(manifest, ref=ref), folder)
+
+    def stint(self, route: str) -> Stint:
+        """The bundle a route means now, in few words; raises as `resolve` does."""
+        ref = self.resolve(route).manifest.ref
+        return Stint(route, ref.digest, ref.version)
 
     def folder_of(self, digest: str) -> Path:
         """Where an installed bundle lies.

@@ -14,6 +14,7 @@ from services.intake.spool import Spool
 from services.jobs import LeasePolicy
 from services.parts.shared import channels_of, options_of
 from services.records.session import Database
+from services.routing.history import CurrentRouting
 from services.serving.bundle_store import BundleStore
 from services.serving.remote_classifier import RemoteClassifier
 from services.settings import Settings
@@ -50,6 +51,7 @@ class InspectorReplica:
             channels=tuple(channel.name for channel in channels_of(settings)),
             observer=Metrics(),
             options=options_of(settings),
+            routing=CurrentRouting(self._database, settings),
         )
         self._stop = threading.Event()
         self._worker = threading.Thread(

@@ -15,7 +15,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from models.domain.alert import Alert, AlertState
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Verdict
+from services.records.route_tables import ShadowOutcome
 from services.records.views import AlertSummary
+from services.routing.lane import Lane
 from services.telemetry.labels import BoundedValues
 
 PREFIX = "waferwatch"
@@ -43,6 +45,7 @@ class Metrics:
         self._patterns, self._rules = BoundedValues(64), BoundedValues(64)
         self._reasons, self._channels = BoundedValues(48), BoundedValues(16)
         self._oddities = BoundedValues(48)
+        self._routes = BoundedValues(32)
         self._define_intake()
         self._define_classification()
         self._define_alerting()
@@ -76,6 +79,19 @@ class Metrics:
             "verdicts_total",
             "Windows judged, by the label stated; 'unknown' and 'not inspected' where none was.",
             "label",
+        )
+        self.routed_captures = self._counter(
+            "routed_captures_total",
+            "Captures by the rule and route that judged them, by verdict; 'failed' where the bundle could not.",
+            "rule",
+            "route",
+            "verdict",
+        )
+        self.shadow_captures = self._counter(
+            "shadow_captures_total", "Captures a challenger looked at, by what became of it.", "route", "outcome"
+        )
+        self.rollbacks = self._counter(
+            "rollbacks_total", "New bundles taken back by the service itself.", "rule", "trouble"
         )
         self.confidence = self._histogram(
             "verdict_confidence_ratio", "Calibrated confidence of each capture's own verdict, 0 to 1.", _SHARES
@@ -145,6 +161,20 @@ class Metrics:
             self.novelty.observe(max(0.0, verdict.novelty / novelty_threshold))
         if seen_at is not None:
             self.wafer_latency.observe(max(0.0, (datetime.now(UTC) - seen_at).total_seconds()))
+
+    def routed(self, lane: Lane, inspection: Inspection | None) -> None:
+        """Count one capture that was sent by rule; `inspection` is None if the bundle could not judge it."""
+        if lane.rule:
+            verdict = "failed" if inspection is None else verdict_kind(inspection.verdict, inspection.normal)
+            self.routed_captures.labels(self._rules(lane.rule), self._routes(lane.route), verdict).inc()
+
+    def shadowed(self, route: str, outcome: ShadowOutcome) -> None:
+        """Count one look of a challenger."""
+        self.shadow_captures.labels(self._routes(route), outcome.value).inc()
+
+    def rolled_back(self, rule: str, trouble: str) -> None:
+        """Count one bundle taken back."""
+        self.rollbacks.labels(self._rules(rule), trouble).inc()
 
     def quarantined(self, code: str) -> None:
         """Count one file set aside; `code` is the error's kebab-case name."""

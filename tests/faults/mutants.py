@@ -11,7 +11,6 @@ from unittest import mock
 
 from sqlalchemy import ColumnElement, update
 
-from models.domain.inspection import Inspection
 from services.alerting import relay
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
@@ -45,16 +44,22 @@ def source_removed_first() -> Iterator[None]:
 def alert_outside_transaction() -> Iterator[None]:
     """The inspection is committed, then its alerts are."""
 
-    def finish(self: Recorder, held: Lease, found: Sequence[Inspection]) -> Recorded:
+    def finish(self: Recorder, held: Lease, found: Sequence[recording.Judged]) -> Recorded:
         with self.database.write() as session:
             settling.complete(session, held)
             for one in found:
                 recording.add_inspection(
-                    session, one, sha256=held.sha256, job_id=held.job_id, fence=held.fence, at=now(session)
+                    session, one.inspection, sha256=held.sha256, job_id=held.job_id, fence=held.fence, at=now(session)
                 )
         with self.database.write() as session:
             for one in found:
-                raise_alerts(session, evaluate(one), subject=one.capture.id, at=now(session), channels=self.channels)
+                raise_alerts(
+                    session,
+                    evaluate(one.inspection),
+                    subject=one.inspection.capture.id,
+                    at=now(session),
+                    channels=self.channels,
+                )
         return Recorded(tuple(found), ())
 
     with mock.patch.object(recording.Recorder, "finish", finish):

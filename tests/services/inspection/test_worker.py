@@ -42,6 +42,12 @@ class Counts:
     def quarantined(self, code: str) -> None:
         self.codes.append(code)
 
+    def routed(self, lane: object, inspection: object) -> None:
+        pass
+
+    def shadowed(self, route: str, outcome: str) -> None:
+        pass
+
     def alert_raised(self, alert: object, *, is_new: bool) -> None:
         self.alerts.append((alert.fingerprint.pattern, is_new))  # type: ignore[attr-defined]
 

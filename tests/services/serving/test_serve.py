@@ -15,7 +15,10 @@ from services.intake.spool import Spool
 from services.records import queries
 from services.records.migrations import upgrade
 from services.records.session import Database
+from services.records.shadows import shadow_looks
 from services.records.tables import JobState
+from services.routing.history import apply
+from services.routing.routing import Routing
 from services.serving.bundle_store import BundleStore
 from services.settings import Settings
 from tests.services.serving.conftest import MakeBundle
@@ -38,11 +41,14 @@ class Service:
 
     def release(self, seed: int) -> str:
         """Install a bundle and put the route on it; returns its digest."""
-        folder = self._home / f"made-{seed}"
-        self._make_bundle(folder, seed)
-        digest = self.store.install(folder).ref.digest
+        digest = self.install(seed)
         self.store.activate("champion", digest, str(seed))
         return digest
+
+    def install(self, seed: int) -> str:
+        folder = self._home / f"made-{seed}"
+        self._make_bundle(folder, seed)
+        return self.store.install(folder).ref.digest
 
     def send(self, path: Path) -> int:
         with path.open("rb") as stream:
@@ -118,6 +124,41 @@ def test_a_broken_file_is_quarantined_and_the_next_one_inspected(
     broken, sound = service.send(tmp_path / "noise.klarf"), service.send(wafers[2])
     assert service.finished(broken)[0] is JobState.QUARANTINED
     assert service.finished(sound)[0] is JobState.DONE
+
+
+def test_a_rule_sends_and_a_challenger_looks_on(service: Service, wafers: list[Path], tmp_path: Path) -> None:
+    """A canary of everything judges with its bundle; the champion, as challenger, looks at the same patches."""
+    candidate = service.install(3)
+    service.store.activate("candidate", candidate, "3")
+    routing = Routing.parse(
+        {
+            "routes": {"champion": {"alias": "champion"}, "candidate": {"alias": "challenger"}},
+            "rules": [
+                {
+                    "name": "all",
+                    "route": "champion",
+                    "canary": {"route": "candidate", "share": 1.0},
+                    "shadow": {"route": "champion"},
+                }
+            ],
+        },
+        "test",
+    )
+    with service.database.write() as session:
+        apply(session, routing, actor="test", note="")
+    extra = simulate(tmp_path / "extra", 1, patterns=("Ring",), defects=(60, 90), seed=99)
+    state, inspections = service.finished(service.send(extra.files[0]))
+    assert state is JobState.DONE
+    assert [service.bundle_of(one) for one in inspections] == [candidate]
+
+    def looked() -> bool:
+        with service.database.read() as session:
+            looks = shadow_looks(session, outcome=None).items
+        return len(looks) == 1 and looks[0].challenger is not None and looks[0].windows == 1
+
+    assert eventually(looked, 30)
+    with service.database.write() as session:
+        apply(session, routing.without_canary("all"), actor="test", note="")
 
 
 @pytest.mark.faults
