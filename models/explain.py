@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.classifier import Classifier
 from models.domain.errors import InputError
-from models.reference import Reference
+from models.nearest import Vectors, distances, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,14 @@ class Neighbour:
     """A known example.
 
     Attributes:
-        sample_id: with which the dataset finds its picture.
+        row: its place in the bundle's reference, which may hold its picture.
+        sample_id: with which the dataset finds it.
         label: class index; -1 where labels are not exclusive.
         group: lot or flight it is from.
         distance: between the embeddings scaled to length one, 0..2.
     """
 
+    row: int
     sample_id: str
     label: int
     group: str
@@ -50,32 +52,54 @@ class Explanation:
     class_distance: float
 
 
-def explain(classifier: Classifier, pixels: NDArray[np.uint8], label: int | None = None) -> Explanation:
-    """Explain the judgement of one patch.
+class Explainer:
+    """Explains what one classifier judges; its reference is made ready for searching once."""
 
-    Args:
-        classifier: that judged it.
-        pixels: uint8 (H, W, C).
-        label: index of the class to explain; None = the likeliest.
+    def __init__(self, classifier: Classifier) -> None:
+        """Use the classifier's own bundle."""
+        self.classifier = classifier
+        self._known = Vectors(classifier.bundle.reference.embeddings)
 
-    Raises:
-        InputError: pixels do not fit the bundle, or there is no such class.
-    """
-    prediction = next(iter(classifier.predict(pixels[None])))
-    names = classifier.manifest.labels.names
-    chosen = int(prediction.probabilities.argmax()) if label is None else label
-    if not 0 <= chosen < len(names):
-        raise InputError("no such class", expected=f"0 <= label < {len(names)}", got=str(chosen))
-    reference, k = classifier.bundle.reference, classifier.manifest.recipe.open_set.neighbours
-    ordered = np.sort(prediction.probabilities)[::-1]
-    return Explanation(
-        label=chosen,
-        saliency=saliency(classifier, pixels, chosen),
-        attention=grad_cam(classifier, pixels, chosen),
-        neighbours=nearest(reference, prediction.embedding, k),
-        margin=float(ordered[0] - ordered[1]) if len(ordered) > 1 else 1.0,
-        class_distance=class_distance(reference, prediction.embedding, chosen, k),
-    )
+    def explain(self, pixels: NDArray[np.uint8], label: int | None = None) -> Explanation:
+        """Explain the judgement of one patch.
+
+        Args:
+            pixels: uint8 (H, W, C).
+            label: index of the class to explain; None = the likeliest.
+
+        Raises:
+            InputError: pixels do not fit the bundle, or there is no such class.
+        """
+        classifier = self.classifier
+        prediction = next(iter(classifier.predict(pixels[None])))
+        names = classifier.manifest.labels.names
+        chosen = int(prediction.probabilities.argmax()) if label is None else label
+        if not 0 <= chosen < len(names):
+            raise InputError("no such class", expected=f"0 <= label < {len(names)}", got=str(chosen))
+        k = classifier.manifest.recipe.open_set.neighbours
+        ordered = np.sort(prediction.probabilities)[::-1]
+        return Explanation(
+            label=chosen,
+            saliency=saliency(classifier, pixels, chosen),
+            attention=grad_cam(classifier, pixels, chosen),
+            neighbours=self.nearest(prediction.embedding, k),
+            margin=float(ordered[0] - ordered[1]) if len(ordered) > 1 else 1.0,
+            class_distance=self.class_distance(prediction.embedding, chosen, k),
+        )
+
+    def nearest(self, embedding: NDArray[np.float32], k: int) -> tuple[Neighbour, ...]:
+        """The k known examples nearest in the latent space, nearest first; all if there are fewer."""
+        reference = self.classifier.bundle.reference
+        return tuple(
+            Neighbour(int(row), reference.ids[row], int(reference.labels[row]), reference.groups[row], float(distance))
+            for row, distance in zip(*self._known.nearest(embedding, k), strict=True)
+        )
+
+    def class_distance(self, embedding: NDArray[np.float32], label: int, k: int) -> float:
+        """Mean distance to the k nearest examples of one class; NaN if the reference has none."""
+        own = self._known.unit[self.classifier.bundle.reference.labels == label]
+        nearest = np.sort(distances(own, unit(embedding[None])[0]))[:k]
+        return float(nearest.mean()) if len(nearest) else float("nan")
 
 
 def saliency(classifier: Classifier, pixels: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
@@ -105,37 +129,6 @@ def grad_cam(classifier: Classifier, pixels: NDArray[np.uint8], label: int) -> N
     return _scaled(
         torch.nn.functional.interpolate(weighted, size=pixels.shape[:2], mode="bilinear", align_corners=False)[0, 0]
     )
-
-
-def nearest(reference: Reference, embedding: NDArray[np.float32], k: int) -> tuple[Neighbour, ...]:
-    """The k known examples nearest in the latent space, by exact search.
-
-    Exact search over 10^6 examples of 128 numbers takes about a tenth of a second; a reference is far smaller.
-
-    Args:
-        reference: of the bundle.
-        embedding: float32 (D,).
-        k: how many; all if there are fewer.
-    """
-    distances = _distances(reference, embedding)
-    rows = np.argsort(distances, kind="stable")[:k]
-    return tuple(
-        Neighbour(reference.ids[row], int(reference.labels[row]), reference.groups[row], float(distances[row]))
-        for row in rows
-    )
-
-
-def class_distance(reference: Reference, embedding: NDArray[np.float32], label: int, k: int) -> float:
-    """Mean distance to the k nearest examples of one class; NaN if the reference has none."""
-    of_class = np.sort(_distances(reference, embedding)[reference.labels == label])[:k]
-    return float(of_class.mean()) if len(of_class) else float("nan")
-
-
-def _distances(reference: Reference, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    known = reference.embeddings / np.maximum(np.linalg.norm(reference.embeddings, axis=1, keepdims=True), 1e-12)
-    asked = embedding / max(float(np.linalg.norm(embedding)), 1e-12)
-    distances: NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * (known @ asked), 0)).astype(np.float32)
-    return distances
 
 
 def _inputs(classifier: Classifier, pixels: NDArray[np.uint8]) -> Tensor:

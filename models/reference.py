@@ -64,6 +64,7 @@ class Reference:
         ids: R sample ids, with which the dataset finds the picture.
         novelty: arrays of the fitted score, see `models.open_set.arrays_of`; scores of logits have none.
         calibration: judged held-out windows.
+        pictures: uint8 (R, S, S, C), each example small, for people to look at; None = not kept.
     """
 
     embeddings: NDArray[np.float32]
@@ -72,6 +73,7 @@ class Reference:
     ids: tuple[str, ...]
     novelty: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=no_calibration)
+    pictures: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         """Check that every example has all its parts.
@@ -84,10 +86,11 @@ class Reference:
             self.embeddings.ndim != 2
             or self.labels.ndim != 1
             or {len(self.embeddings), len(self.groups), len(self.ids)} != {count}
+            or (self.pictures is not None and (self.pictures.ndim != 4 or len(self.pictures) != count))
         ):
             raise ConfigurationError(
                 "reference is inconsistent",
-                expected="embeddings (R, D) and R labels, groups and ids",
+                expected="embeddings (R, D) and R labels, groups, ids and pictures",
                 got=f"{self.embeddings.shape}, {self.labels.shape}, {len(self.groups)} groups, {len(self.ids)} ids",
             )
 
@@ -107,6 +110,8 @@ def reference_arrays(reference: Reference) -> dict[str, NDArray[np.generic]]:
     }
     for name, array in reference.novelty.items():
         arrays[NOVELTY_PREFIX + name] = _exact(array, np.float32)
+    if reference.pictures is not None:
+        arrays["pictures"] = _exact(reference.pictures, np.uint8)
     return arrays
 
 
@@ -133,6 +138,7 @@ def reference_from_arrays(arrays: Mapping[str, NDArray[np.generic]], where: str)
                 confidence=_exact(arrays["calibration.confidence"], np.float32),
                 novelty=_exact(arrays["calibration.novelty"], np.float32),
             ),
+            pictures=_exact(arrays["pictures"], np.uint8) if "pictures" in arrays else None,
         )
     except (KeyError, ValueError, IndexError) as error:
         raise ConfigurationError(

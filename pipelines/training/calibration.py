@@ -31,6 +31,8 @@ from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.split import assign_groups
 from pipelines.training.loop import Job
 
+PICTURE_SIDE = 32
+"""Pixels across the pictures of the reference examples: enough for a person to see the pattern, about 2 kB each."""
 LEAST_SURE = 0.5
 """A label less likely than not is never worth refusing more for: the confidence threshold stays below this."""
 
@@ -82,6 +84,7 @@ def calibrate(job: Job, network: Network, fingerprint: str) -> Calibrated:
         ids=tuple(map(str, examples.ids)),
         novelty=open_set.arrays_of(score),
         calibration=judged.only(for_threshold).calibration,
+        pictures=pictures_of(examples.pixels),
     )
     manifest = replace(
         probe.manifest, recipe=recipe, temperature=temperature, thresholds=thresholds, view_cutoff=cutoff
@@ -166,6 +169,17 @@ def reference_rows(train: PatchSet, per_class: int, seed: int) -> NDArray[np.int
     """Some patches of every class, or of every combination of classes where several may meet."""
     _, combination = np.unique(train.targets, axis=0, return_inverse=True)
     return open_set.some_of_each(torch.from_numpy(combination.reshape(-1)), per_class, seed).numpy()
+
+
+def pictures_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Patches uint8 (N, H, W, C), made small for people to look at: at most `PICTURE_SIDE` pixels across."""
+    side = min(PICTURE_SIDE, pixels.shape[1])
+    small = [
+        functional.adaptive_avg_pool2d(torch.from_numpy(part).permute(0, 3, 1, 2).float(), side).round()
+        for part in np.array_split(np.ascontiguousarray(pixels), max(1, len(pixels) // 1024))
+    ]
+    found: NDArray[np.uint8] = torch.cat(small).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return found
 
 
 def choose_thresholds(recipe: Recipe, held_out: "HeldOut") -> Thresholds:

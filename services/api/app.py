@@ -10,10 +10,23 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from pipelines.ingestion import ReadOptions
-from services.api import alerts, captures, clusters, health, inspections, klarf_copy, labels, maps, quarantine, routing
+from services.api import (
+    alerts,
+    captures,
+    clusters,
+    health,
+    inspections,
+    klarf_copy,
+    labels,
+    maps,
+    quarantine,
+    routing,
+    why,
+)
 from services.api.access import Access, Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
+from services.api.explaining import Explaining
 from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
 from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
@@ -29,6 +42,7 @@ from services.dashboard import (
     logging_in,
     pages,
     quality,
+    reasons,
     reference,
     report,
     service,
@@ -88,21 +102,36 @@ def create_app(
             Middleware(BodyGuard, limits_bytes=dict.fromkeys(_UPLOADS, settings.upload_limit_bytes)),
         ],
     )
+    drawings = DrawingStore(settings.spool_dir, settings.home / "drawings", opener)
     app.state.wiring = Wiring(
         settings=settings,
         database=database,
         metrics=metrics,
         keys=keys,
-        drawings=DrawingStore(settings.spool_dir, settings.home / "drawings", opener),
+        drawings=drawings,
         bundles=BundleShelf(settings.bundle_dir),
+        explaining=Explaining(settings.bundle_dir, drawings),
         pulse=Pulse(database),
         accept=accept,
         options=options or ReadOptions(),
     )
     handle_errors(app, problem_page)
-    machines = (captures, inspections, klarf_copy, maps, alerts, quarantine, labels, clusters, routing, health)
+    machines = (
+        captures,
+        inspections,
+        klarf_copy,
+        maps,
+        why,
+        alerts,
+        quarantine,
+        labels,
+        clusters,
+        routing,
+        health,
+    )
     people = (
         pages,
+        reasons,
         actions,
         logging_in,
         accounts,

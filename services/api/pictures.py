@@ -51,6 +51,10 @@ COLOURS = {
 _COVERED = 0.2
 """Share of the wafer that marks may cover before they shrink."""
 _NOTCH_PX_SHARE = 0.012
+_PATCH_PX = 256
+_HEAT: Rgb = (255, 140, 0)
+_HEAT_SHARE = 0.75
+"""Of the hottest places so much is colour: the patch stays visible beneath."""
 
 
 def png(drawing: Drawing, size: int, theme: Theme) -> bytes:
@@ -76,6 +80,38 @@ def png(drawing: Drawing, size: int, theme: Theme) -> bytes:
 def pixels_png(pixels: NDArray[np.uint8]) -> bytes:
     """Pixels of an image, uint8 (H, W, 3), as they are."""
     return _encode(pixels)
+
+
+def patch_png(pixels: NDArray[np.uint8], size: int = _PATCH_PX) -> bytes:
+    """A patch as a square picture with sharp pixels; a wafer's density in the colours of the other pictures.
+
+    Args:
+        pixels: uint8 (H, W, C): two channels of a wafer, or the bands of an image.
+        size: side in pixels.
+    """
+    return _encode(_patch(pixels, size))
+
+
+def heat_png(pixels: NDArray[np.uint8], heat: NDArray[np.float32], size: int = _PATCH_PX) -> bytes:
+    """A patch with a heat map (H, W), 0..1, laid over it: the hotter, the more colour and the less patch."""
+    hot = Image.fromarray(heat.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR)
+    weight = _HEAT_SHARE * np.clip(np.asarray(hot), 0, 1)[..., None]
+    mixed = _patch(pixels, size) * (1 - weight) + np.array(_HEAT, np.float32) * weight
+    return _encode(mixed.round().astype(np.uint8))
+
+
+def _patch(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if pixels.shape[2] == 2:
+        colours = COLOURS[Theme.LIGHT]
+        canvas = np.full((*pixels.shape[:2], 3), colours.disc, np.float32)
+        inspected, density = pixels[..., 1] > 127, pixels[..., 0] / 255
+        canvas[inspected] = colours.passed
+        seen = inspected & (density > 0)
+        canvas[seen] = _ramp(density[seen], colours.ramp)
+        shown = canvas.round().astype(np.uint8)
+    else:
+        shown = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(shown)).resize((size, size), Image.Resampling.NEAREST))
 
 
 def stack_png(share: NDArray[np.float64], size: int, theme: Theme) -> bytes:

@@ -181,6 +181,31 @@ class WindowsAnswer(Answer):
     windows: list[WindowAnswer]
 
 
+class NeighbourAnswer(Answer):
+    """A known example near a window in the latent space."""
+
+    sample: str = Field(description="Id with which the training data find it.")
+    label: str | None = Field(description="null where one window may have several labels.", examples=["Ring"])
+    lot: str = Field(description="Lot or flight it is from.", examples=["LOT7"])
+    distance: float = Field(ge=0, le=2, description="Between embeddings of length one.")
+    picture: str | None = Field(description="Where its picture is; null if the bundle keeps none.")
+
+
+class WhyAnswer(Answer):
+    """Why a window was judged as it was."""
+
+    inspection: str
+    window: int
+    label: str = Field(description="The class explained.", examples=["Ring"])
+    likeliest: str | None
+    runner_up: str | None
+    margin: float = Field(description="Lead of the likeliest class over the second, 0..1.")
+    class_distance: float | None = Field(description="Mean distance to the nearest examples of the class explained.")
+    neighbours: list[NeighbourAnswer] = Field(description="Nearest known examples, nearest first.")
+    saliency: str = Field(description="Picture: how much each pixel moves the class's score (gradient).")
+    attention: str = Field(description="Picture: the region that speaks for the class (Grad-CAM).")
+
+
 class ComplaintAnswer(Answer):
     """Why something could not be done, in parts; empty ones are left empty."""
 

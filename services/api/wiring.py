@@ -10,6 +10,7 @@ from services.access.roles import Principal
 from services.api.access import Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore
+from services.api.explaining import Explaining
 from services.api.problems import UnauthorizedError
 from services.api.pulse import Pulse
 from services.records.session import Database
@@ -60,6 +61,7 @@ class Wiring:
     keys: Keys
     drawings: DrawingStore
     bundles: BundleShelf
+    explaining: Explaining
     pulse: Pulse
     accept: Accept
     options: ReadOptions

@@ -217,6 +217,13 @@ def gravest(session: ReadSession, inspection_id: str, *, limit: int = 1) -> tupl
     return tuple(NumberedVerdict(row.ordinal, verdict(row)) for row in session.scalars(wanted))
 
 
+def numbered(session: ReadSession, inspection_id: str, n: int) -> NumberedVerdict | None:
+    """The verdict of the window with this number; None if there is none."""
+    wanted = select(VerdictRow).where(VerdictRow.inspection_id == inspection_id, VerdictRow.ordinal == n)
+    row = session.scalars(wanted).first()
+    return None if row is None else NumberedVerdict(row.ordinal, verdict(row))
+
+
 def alerts_of(session: ReadSession, inspection_id: str) -> tuple[AlertSummary, ...]:
     """The alerts an inspection is part of, the newest first."""
     part_of = select(AlertOccurrenceRow.alert_id).where(AlertOccurrenceRow.inspection_id == inspection_id)

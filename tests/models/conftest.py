@@ -53,6 +53,7 @@ def reference() -> Reference:
         groups=("lot 1", "lot 1", "lot 2", "Los Ü", ""),
         ids=tuple("abcde"),
         novelty={"neighbours.train": np.ones((2, 3), np.float32)},
+        pictures=np.arange(5 * 4 * 4 * 2, dtype=np.uint8).reshape(5, 4, 4, 2),
     )
 
 

@@ -44,6 +44,7 @@ def test_what_is_saved_comes_back(
     np.testing.assert_array_equal(bundle.reference.labels, reference.labels)
     assert (bundle.reference.groups, bundle.reference.ids) == (reference.groups, reference.ids)
     np.testing.assert_array_equal(bundle.reference.novelty["neighbours.train"], np.ones((2, 3)))
+    np.testing.assert_array_equal(bundle.reference.pictures, reference.pictures)
 
 
 def test_manifest_and_decision_need_no_torch() -> None:

@@ -8,7 +8,7 @@ from models.bundle import load_bundle
 from models.classifier import Classifier
 from models.views import calibrated
 from pipelines.dataset.loading import load_patches
-from pipelines.training.calibration import fit_temperature, sureness
+from pipelines.training.calibration import PICTURE_SIDE, fit_temperature, pictures_of, sureness
 from pipelines.training.train import Trained
 
 
@@ -61,3 +61,15 @@ def test_reference_examples_are_training_patches_of_every_class(trained: Trained
     train = load_patches(str(dataset), tile=16, channels=2, splits=("train",))
     assert set(reference.ids) <= set(train.ids.tolist())
     assert set(reference.labels.tolist()) == {0, 1, 2}
+    assert reference.pictures is not None
+    row = train.ids.tolist().index(reference.ids[0])
+    np.testing.assert_array_equal(reference.pictures[0], train.pixels[row])  # a tile of 16 needs not be made smaller
+
+
+def test_pictures_are_the_patches_made_small() -> None:
+    pixels = np.zeros((3, 64, 64, 2), np.uint8)
+    pixels[1, :32] = 200
+    small = pictures_of(pixels)
+    assert small.shape == (3, PICTURE_SIDE, PICTURE_SIDE, 2)
+    assert small[1, : PICTURE_SIDE // 2].min() == 200
+    assert small[[0, 2]].max() == small[1, PICTURE_SIDE // 2 :].max() == 0

@@ -7,7 +7,7 @@ import pytest
 from models.bundle import register_version
 from models.domain.errors import ConfigurationError, RetryableError
 from services.serving.bundle_store import BundleStore
-from tests.services.serving.conftest import MakeBundle
+from tests.services.conftest import MakeBundle
 
 
 def test_an_installed_bundle_is_found_by_its_route_with_the_registrys_version(

@@ -21,7 +21,7 @@ from services.routing.history import apply
 from services.routing.routing import Routing
 from services.serving.bundle_store import BundleStore
 from services.settings import Settings
-from tests.services.serving.conftest import MakeBundle
+from tests.services.conftest import MakeBundle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
 
