@@ -10,11 +10,13 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.domain.errors import ConfigurationError
+from services.access.roles import OF_PEOPLE, Role
 
 PREFIX = "WAFERWATCH_"
 
@@ -65,6 +67,13 @@ class Settings(BaseSettings):
         public_url: how browsers call the service, as https://waferwatch.fab.example; needed for OIDC. An http:// here
             accepts that logins travel unencrypted.
         proxies: addresses of reverse proxies whose X-Forwarded-For and -Proto are believed.
+        oidc_issuer: identity provider that people log in at, exactly as its tokens call it; passwords alone if None.
+        oidc_client_id: our name there.
+        oidc_client_secret: our password there; a public client has none.
+        oidc_scopes: what is asked for there.
+        oidc_name_claim: which claim is a user's name.
+        oidc_role_claim: which claim lists their groups; 'realm_access.roles' reaches into objects.
+        oidc_roles: which group gives which role, as JSON: {"fab-operators": "operator"}; the strongest counts.
         lease_s: how long a worker may be silent before its job is given to another, seconds.
         classifier_replicas: processes that hold the model.
         classifier_cpus: CPU cores Ray reserves for each; less than one on small machines.
@@ -108,6 +117,13 @@ class Settings(BaseSettings):
     login: LoginPolicy = LoginPolicy.AUTO
     public_url: HttpUrl | None = None
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    oidc_issuer: str | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid profile email"
+    oidc_name_claim: str = "preferred_username"
+    oidc_role_claim: str = "groups"
+    oidc_roles: dict[str, Role] = Field(default_factory=dict)
     lease_s: float = Field(default=30.0, gt=0)
     classifier_replicas: int = Field(default=1, ge=1)
     classifier_cpus: float = Field(default=0.5, ge=0)
@@ -133,9 +149,21 @@ class Settings(BaseSettings):
             raise ValueError(
                 "webhook_url needs webhook_secret: receivers must be able to tell our messages from others"
             )
+        self._check_oidc()
         if self.done_dir.is_relative_to(self.watch_dir) or self.spool_dir.is_relative_to(self.watch_dir):
             raise ValueError("spool_dir and done_dir must not lie in watch_dir: files would be taken in again")
         return self
+
+    def _check_oidc(self) -> None:
+        if self.oidc_issuer is None:
+            return
+        issuer = urlsplit(self.oidc_issuer)
+        if issuer.scheme != "https" and not (issuer.scheme == "http" and is_loopback(issuer.hostname or "")):
+            raise ValueError("oidc_issuer must begin with https://: whoever can change its keys on the way is an admin")
+        if not self.oidc_client_id or self.public_url is None or not self.oidc_roles:
+            raise ValueError("oidc_issuer needs oidc_client_id, public_url and oidc_roles")
+        if strange := set(self.oidc_roles.values()) - set(OF_PEOPLE):
+            raise ValueError(f"oidc_roles: {', '.join(sorted(strange))} is not for people: {' | '.join(OF_PEOPLE)}")
 
     @classmethod
     def load(cls, **overrides: Any) -> "Settings":

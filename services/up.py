@@ -45,6 +45,8 @@ def _text(value: Any) -> str:
             return "true" if value else "false"
         case tuple() | list():
             return json.dumps(list(value))
+        case dict():
+            return json.dumps(value)
         case Path():
             return str(value)
     return str(value)

@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -122,6 +123,37 @@ def enable_user(session: WriteSession, user_id: int, *, by: str) -> None:
     if row.disabled_at is not None:
         row.disabled_at = None
         write_down(session, actor=by, deed="user enabled", subject=row.name)
+
+
+def vouched_for(session: WriteSession, *, issuer: str, subject: str, name: str, role: Role) -> UserRow:
+    """The user an identity provider vouches for, made at their first login; the provider decides about their role.
+
+    Their name gets the provider's added if somebody here has it already: nobody becomes another by choosing a name.
+
+    Raises:
+        InputError: they are disabled here.
+    """
+    wanted = select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject).with_for_update()
+    row = session.scalars(wanted).first()
+    if row is None:
+        shown = "".join(c for c in name if c.isprintable()).strip()[:LONGEST_NAME] or subject[:LONGEST_NAME]
+        if find_user(session, shown) is not None:
+            shown = f"{shown} ({urlsplit(issuer).netloc})"
+        if find_user(session, shown) is not None:
+            shown = f"{shown} {subject[:LONGEST_NAME]}"
+        row = UserRow(
+            key=key_of_name(shown), name=shown, role=_for_people(role), issuer=issuer, subject=subject,
+            created_at=now(session), created_by=issuer,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        write_down(session, actor=issuer, deed="user added", subject=shown, role=role.value)
+    if row.disabled_at is not None:
+        raise InputError("user is disabled", where=row.name, remedy="ask an admin", code="user-disabled")
+    if row.role is not role:
+        before, row.role = row.role, _for_people(role)
+        write_down(session, actor=issuer, deed="role changed", subject=row.name, before=before.value, after=role.value)
+    return row
 
 
 def users(session: Session) -> tuple[User, ...]:

@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from pipelines.ingestion import ReadOptions
+from services.access.oidc import provider_of
 from services.api import (
     alerts,
     captures,
@@ -109,6 +110,7 @@ def create_app(
         metrics=metrics,
         keys=keys,
         drawings=drawings,
+        provider=provider_of(settings),
         bundles=BundleShelf(settings.bundle_dir),
         explaining=Explaining(settings.bundle_dir, drawings),
         pulse=Pulse(database),

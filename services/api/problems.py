@@ -59,6 +59,9 @@ _STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
 """The first kind that fits decides: special kinds stand before general ones."""
 _STATUS_OF_CODE = {
     "wrong-password": HTTPStatus.UNAUTHORIZED,
+    "not-vouched-for": HTTPStatus.UNAUTHORIZED,
+    "no-role": HTTPStatus.FORBIDDEN,
+    "user-disabled": HTTPStatus.FORBIDDEN,
     "too-many-attempts": HTTPStatus.TOO_MANY_REQUESTS,
     "no-such-user": HTTPStatus.NOT_FOUND,
     "no-such-token": HTTPStatus.NOT_FOUND,

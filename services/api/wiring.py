@@ -6,6 +6,7 @@ from typing import Annotated, BinaryIO, Protocol
 from fastapi import Depends, Request
 
 from pipelines.ingestion import ReadOptions
+from services.access.oidc import Provider
 from services.access.roles import Principal
 from services.api.access import Keys
 from services.api.bundle_shelf import BundleShelf
@@ -59,6 +60,7 @@ class Wiring:
     database: Database
     metrics: Metrics
     keys: Keys
+    provider: Provider | None
     drawings: DrawingStore
     bundles: BundleShelf
     explaining: Explaining

@@ -79,6 +79,7 @@ def login_page(request: Request, problem: Problem | None, back: str = "") -> HTM
     context = {
         "problem": problem,
         "back": back or (here if request.method == "GET" and request.url.path != "/login" else "/"),
+        "provider": wired.provider and wired.provider.host,
         "unencrypted": wired.keys.secure and request.url.scheme != "https",
     }
     return page(request, "login.html", None, context, 200 if problem is None else problem.status)
