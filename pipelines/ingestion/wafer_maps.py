@@ -6,6 +6,7 @@ One frame for all: micrometres from the wafer's centre, notch down, x to the rig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,30 @@ class DieGrid:
 
 
 @dataclass(frozen=True, eq=False)
+class Pictures:
+    """References to pictures the tool took of defects, K in all.
+
+    Attributes:
+        defect: int32 (K,), which defect of the map; never falls.
+        page: int32 (K,), page in its file; whether it counts from 0 or 1 varies with the tool.
+        file: (K,) strings, names as written in the wafer's file, **not safe to open** (see `klarf.image_paths`).
+    """
+
+    defect: NDArray[np.int32]
+    page: NDArray[np.int32]
+    file: NDArray[Any]
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.defect)
+
+    def of(self, defect: int) -> slice:
+        """Which of them show a defect."""
+        begin, end = np.searchsorted(self.defect, [defect, defect + 1])
+        return slice(int(begin), int(end))
+
+
+@dataclass(frozen=True, eq=False)
 class PointMap:
     """A wafer as the places of its defects.
 
@@ -60,6 +85,7 @@ class PointMap:
         diameter_um: of the wafer; the frame is the square around it.
         inspected: the dies that were looked at; None = the whole disc.
         columns: what else the file says of each defect, name -> (N,).
+        pictures: that the tool took of defects; None = the file names none.
     """
 
     x_um: NDArray[np.float32]
@@ -67,6 +93,7 @@ class PointMap:
     diameter_um: float
     inspected: DieGrid | None = None
     columns: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    pictures: Pictures | None = None
 
     def __post_init__(self) -> None:
         """Check once.

@@ -7,6 +7,7 @@ coordinates stay in the file; nobody measures on a screen.
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,19 @@ from models.domain.tiling import Window, pyramid
 from pipelines.ingestion import CaptureReader, DieGrid, DieMap, DieReader, PointMap, PointReader
 from pipelines.ingestion.point_index import FRACTION_BITS
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever what is written below changes, so that old cache files are left alone."""
 PREVIEW_PX = 1024
-MAX_CLASSES = 255
+MAX_VALUES = 255
 MAX_GRID_DIES = 40_000
 """More outlines than that are a grey area on any screen."""
 _PLACE_SHIFT = FRACTION_BITS - 16
-_CLASS_COLUMNS = ("CLASSNUMBER", "ROUGHBINNUMBER", "FINEBINNUMBER")
+_FILTERS = {
+    "Class": ("CLASSNUMBER", "ROUGHBINNUMBER", "FINEBINNUMBER"),
+    "Test": ("TEST",),
+    "Adder": ("ADDERFLAG",),
+}
+"""What a viewer can filter by, and the columns that say it: the first one there is counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +42,24 @@ class Drawing:
     Attributes:
         geometry: what kind it is and where things are; JSON for the viewer.
         places: uint16 (2, N): u and v of each defect; (2, 0) where there are none.
-        classes: uint8 (N,) index into `geometry["classes"]`, or (0,) if the file tells no classes apart.
+        groups: uint8 (F, N): for each filter of `geometry["filters"]` the index of the defect's value in it.
         pixels: uint8 (H, W, 3) picture of an image, at most 1024 a side; (0, 0, 3) for wafers.
     """
 
     geometry: dict[str, Any]
     places: NDArray[np.uint16]
-    classes: NDArray[np.uint8]
+    groups: NDArray[np.uint8]
     pixels: NDArray[np.uint8]
 
     def wire(self) -> bytes:
-        """Places for the viewer: all u, all v, then the class indices if there are any; little-endian."""
-        return self.places.astype("<u2").tobytes() + self.classes.tobytes()
+        """Places for the viewer: all u, all v, then the values of each filter in turn; little-endian."""
+        return self.places.astype("<u2").tobytes() + self.groups.tobytes()
 
     def dump(self) -> bytes:
         """The drawing as bytes for a cache file."""
         stream = io.BytesIO()
         geometry = np.frombuffer(json.dumps(self.geometry).encode(), np.uint8)
-        np.savez(stream, geometry=geometry, places=self.places, classes=self.classes, pixels=self.pixels)
+        np.savez(stream, geometry=geometry, places=self.places, groups=self.groups, pixels=self.pixels)
         return stream.getvalue()
 
     @classmethod
@@ -66,13 +72,13 @@ class Drawing:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 geometry = json.loads(file["geometry"].tobytes())
-                return cls(geometry, file["places"], file["classes"], file["pixels"])
+                return cls(geometry, file["places"], file["groups"], file["pixels"])
         except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(str(error)) from error
 
 
 _NO_PLACES = np.empty((2, 0), np.uint16)
-_NO_CLASSES = np.empty(0, np.uint8)
+_NO_GROUPS = np.empty((0, 0), np.uint8)
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 
@@ -88,32 +94,40 @@ def draw(reader: CaptureReader) -> Drawing:
 def _draw_points(points: PointMap) -> Drawing:
     row, column = points.positions
     places = np.stack([column >> _PLACE_SHIFT, row >> _PLACE_SHIFT]).astype(np.uint16)
-    classes, names = _classes(points)
+    found = [(name, *_values(column)) for name, column in _filter_columns(points)]
+    told = [(name, values, which) for name, values, which in found if len(values) > 1]
     geometry = {
         "kind": "points",
         "diameter_um": float(points.diameter_um),
         "points": len(points),
-        "classes": names,
+        "filters": [{"name": name, "values": values} for name, values, _ in told],
         "dies": None if points.inspected is None else _grid(points.inspected),
     }
-    return Drawing(geometry, places, classes, _NO_PIXELS)
+    groups = np.stack([which for _, _, which in told]) if told else _NO_GROUPS
+    return Drawing(geometry, places, groups, _NO_PIXELS)
 
 
-def _classes(points: PointMap) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:
-    """Class index of each defect and the classes, most frequent first; those beyond 254 share the last index."""
-    column = next((points.columns[name] for name in _CLASS_COLUMNS if name in points.columns), None)
-    if column is None or not len(points):
-        return _NO_CLASSES, []
+def _filter_columns(points: PointMap) -> Iterator[tuple[str, NDArray[Any]]]:
+    for name, columns in _FILTERS.items():
+        column = next((points.columns[one] for one in columns if one in points.columns), None)
+        if column is not None and len(points):
+            yield name, np.asarray(column)
+    if points.pictures is not None:
+        has = np.full(len(points), "without")
+        has[points.pictures.defect] = "with"
+        yield "Picture", has
+
+
+def _values(column: NDArray[Any]) -> tuple[list[dict[str, Any]], NDArray[np.uint8]]:
+    """The values of a column, most frequent first, and the index of each defect's; those beyond 254 share the last."""
     values, which, counts = np.unique(column, return_inverse=True, return_counts=True)
-    if len(values) < 2:
-        return _NO_CLASSES, []
     order = np.argsort(-counts, kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    names = [{"code": str(values[i]), "count": int(counts[i])} for i in order[: MAX_CLASSES - 1]]
-    if len(order) >= MAX_CLASSES:
-        names.append({"code": "other", "count": int(counts[order[MAX_CLASSES - 1 :]].sum())})
-    return np.minimum(rank[which], MAX_CLASSES - 1).astype(np.uint8), names
+    named = [{"code": str(values[i]), "count": int(counts[i])} for i in order[: MAX_VALUES - 1]]
+    if len(order) >= MAX_VALUES:
+        named.append({"code": "other", "count": int(counts[order[MAX_VALUES - 1 :]].sum())})
+    return named, np.minimum(rank[which], MAX_VALUES - 1).astype(np.uint8)
 
 
 def _grid(grid: DieGrid) -> dict[str, Any] | None:
@@ -134,7 +148,7 @@ def _draw_dies(dies: DieMap) -> Drawing:
         "failed": dies.failed,
         "inspected": dies.inspected,
     }
-    return Drawing(geometry, _NO_PLACES, _NO_CLASSES, _NO_PIXELS)
+    return Drawing(geometry, _NO_PLACES, _NO_GROUPS, _NO_PIXELS)
 
 
 def _draw_image(reader: CaptureReader) -> Drawing:
@@ -142,7 +156,7 @@ def _draw_image(reader: CaptureReader) -> Drawing:
     level = max((one for one in levels if max(one.height, one.width) <= PREVIEW_PX), key=lambda one: one.index)
     pixels = reader.read(Window(level, 0, 0, level.height, level.width)).pixels
     geometry = {"kind": "image", "height": round(reader.capture.height), "width": round(reader.capture.width)}
-    return Drawing(geometry, _NO_PLACES, _NO_CLASSES, _to_rgb(pixels))
+    return Drawing(geometry, _NO_PLACES, _NO_GROUPS, _to_rgb(pixels))
 
 
 @dataclass(frozen=True, slots=True)

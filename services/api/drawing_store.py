@@ -21,6 +21,7 @@ Opener = Callable[[Path], Iterator[CaptureReader]]
 """`pipelines.ingestion.open_captures` with the installation's limits."""
 
 _KEPT_IN_MEMORY = 8
+_READERS_KEPT = 2
 _PRUNE_EVERY = 64
 _NEIGHBOURS = 64
 """A cassette's wafers are looked at together: they are drawn while their file is open anyway."""
@@ -42,6 +43,7 @@ class DrawingStore:
         self._spool, self._cache, self._opener = spool, cache, opener
         self._limit_bytes = limit_bytes
         self._memory: OrderedDict[str, Drawing] = OrderedDict()
+        self._readers: OrderedDict[str, CaptureReader] = OrderedDict()
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
         self._made = 0
@@ -76,6 +78,26 @@ class DrawingStore:
             if reader.capture.id == capture_id:
                 return reader
         raise RetryableError("the file does not hold this capture", where=sha256, expected=capture_id)
+
+    def wafer(self, capture_id: str, sha256: str) -> CaptureReader:
+        """The same for wafers, whose last few are kept: a person asks for one defect after the other.
+
+        Raises:
+            RetryableError: the file is not on this machine (yet).
+        """
+        with self._lock:
+            known = self._readers.get(capture_id)
+        reader = known or self.reader(capture_id, sha256)
+        with self._lock:
+            self._readers[capture_id] = reader
+            self._readers.move_to_end(capture_id)
+            while len(self._readers) > _READERS_KEPT:
+                self._readers.popitem(last=False)
+        return reader
+
+    def open(self, path: Path) -> Iterator[CaptureReader]:
+        """Readers of the captures of any file, with this installation's limits."""
+        return self._opener(path)
 
     def capture_ids(self, sha256: str) -> list[str]:
         """Ids of all captures of a file, in its order.

@@ -23,18 +23,19 @@ def geometry(inspection_id: str, wired: Wired, request: Request) -> Response:
 
     `kind` is `points` (see /points), `dies` (states as lines of digits: 0 no die, 1 pass, 2 fail) or `image`.
     """
-    return _kept(
+    return kept(
         request, inspection_id, "application/json", lambda: json.dumps(_drawing(wired, inspection_id).geometry).encode()
     )
 
 
 @routes.get("/{inspection_id}/points", responses=MISSING, response_class=Response)
 def points(inspection_id: str, wired: Wired, request: Request) -> Response:
-    """Places of the defects, binary, little-endian: N uint16 x, N uint16 y, N uint8 class indices if there are any.
+    """Places of the defects, binary, little-endian: N uint16 x, N uint16 y, then N uint8 for each filter of /map.
 
-    0..65535 spans the wafer's frame, x from left to right, y from top to bottom (the notch is at the bottom).
+    A filter's numbers are indices of its values. 0..65535 spans the wafer's frame, x from left to right, y from top to
+    bottom (the notch is at the bottom).
     """
-    return _kept(request, inspection_id, "application/octet-stream", lambda: _drawing(wired, inspection_id).wire())
+    return kept(request, inspection_id, "application/octet-stream", lambda: _drawing(wired, inspection_id).wire())
 
 
 @routes.get("/{inspection_id}/picture.png", responses=MISSING, response_class=Response)
@@ -46,7 +47,7 @@ def picture(
     theme: Theme = Theme.LIGHT,
 ) -> Response:
     """The capture as a square picture."""
-    return _kept(request, inspection_id, "image/png", lambda: png(_drawing(wired, inspection_id), size, theme))
+    return kept(request, inspection_id, "image/png", lambda: png(_drawing(wired, inspection_id), size, theme))
 
 
 @routes.get("/{inspection_id}/region.png", responses=MISSING, response_class=Response)
@@ -68,7 +69,7 @@ def region(
         reader = wired.drawings.reader(line.capture.id, line.sha256)
         return pixels_png(draw_region(reader, Region(top, left, bottom, right), size))
 
-    return _kept(request, inspection_id, "image/png", make)
+    return kept(request, inspection_id, "image/png", make)
 
 
 def _drawing(wired: Wiring, inspection_id: str) -> Drawing:
@@ -76,9 +77,9 @@ def _drawing(wired: Wiring, inspection_id: str) -> Drawing:
     return wired.drawings.get(summary.capture.id, summary.sha256)
 
 
-def _kept(request: Request, inspection_id: str, media_type: str, make: Callable[[], bytes]) -> Response:
-    """An answer the browser may keep: made only if it does not hold it yet."""
-    tag = f'"{inspection_id[:32]}.{FORMAT}"'
+def kept(request: Request, name: str, media_type: str, make: Callable[[], bytes]) -> Response:
+    """An answer the browser may keep: made only if it does not hold it yet; `name` is one for each content."""
+    tag = f'"{name[:40]}.{FORMAT}"'
     headers = {"ETag": tag, "Cache-Control": UNCHANGING}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -22,7 +22,7 @@ class Arrival:
 
     Attributes:
         origin: which door: 'watch', 'upload' or 'command'.
-        path: where it lay, or the name the client gave; for people, never opened.
+        path: where it lay, or the name the client gave; for people, never opened itself.
         sender: who brought it, '' if nobody said.
         route: what shall judge it: the digest of a bundle (a new bundle then makes a new job), or a name for one.
         priority: place in the queue.

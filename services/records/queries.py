@@ -27,6 +27,7 @@ from services.records.tables import (
     JobRow,
     JobState,
     OutboxRow,
+    ReceiptRow,
     SourceFileRow,
     VerdictRow,
 )
@@ -254,6 +255,17 @@ def job(session: ReadSession, job_id: int) -> JobSummary | None:
     """One job; None if there is none."""
     row = session.get(JobRow, job_id, options=[joinedload(JobRow.source)])
     return None if row is None else _job_summaries(session, [row])[0]
+
+
+def places_of(session: ReadSession, sha256: str) -> tuple[str, ...]:
+    """Where the watcher found a file, the newest place first."""
+    wanted = (
+        select(ReceiptRow.path)
+        .where(ReceiptRow.sha256 == sha256, ReceiptRow.origin == "watch")
+        .order_by(ReceiptRow.id.desc())
+        .limit(20)
+    )
+    return tuple(dict.fromkeys(session.scalars(wanted)))
 
 
 def health(session: ReadSession) -> Health:

@@ -35,6 +35,7 @@ class Site:
     url: str
     database: Database
     seeder: Seeder
+    settings: Settings
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
 
     app = create_app(settings, database, accept=accept, opener=opened, metrics=Metrics(CollectorRegistry()))
     with served(app) as url:
-        yield Site(url, database, seeder)
+        yield Site(url, database, seeder, settings)
     database.close()
 
 

@@ -7,11 +7,12 @@ and not formats.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError
@@ -72,7 +73,18 @@ def opened(path: Path) -> Iterator[PointReader]:
     name = f"{wafer.lot} / {wafer.wafer}"
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     capture = Capture(capture_id(sha256), CaptureKind.WAFER, name, diameter, diameter, origin)
-    yield PointReader(capture, drawn.points)
+    yield PointReader(capture, replace(drawn.points, columns=_columns(len(drawn.points), wafer.seed)))
+
+
+def _columns(count: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """What tools say of each defect."""
+    rng = np.random.default_rng(seed)
+    return {
+        "DEFECTID": np.arange(1, count + 1),
+        "CLASSNUMBER": rng.choice([0, 1, 5, 17], count, p=[0.7, 0.15, 0.1, 0.05]),
+        "TEST": rng.integers(1, 3, count),
+        "ADDERFLAG": (rng.random(count) < 0.3).astype(np.int64),
+    }
 
 
 class Seeder:

@@ -5,6 +5,7 @@ import statistics
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -13,7 +14,7 @@ from pipelines.simulate import UNKNOWN_PATTERNS
 from services.records import queries
 from services.records.labels import labels
 from tests.browser.conftest import Site, Visit
-from tests.browser.seeding import Wafer
+from tests.browser.seeding import Wafer, opened
 
 pytestmark = pytest.mark.browser
 EMPTY = {
@@ -126,6 +127,42 @@ def test_the_map_answers_to_keys_mouse_and_links(site: Site, visit: Visit) -> No
     page.get_by_label("Defects").check()
     page.wait_for_timeout(100)
     assert page.evaluate("document.querySelector('wafer-viewer canvas').toDataURL()") != blank
+
+
+def test_the_map_shows_what_its_filters_let_through(site: Site, visit: Visit) -> None:
+    shown = site.seeder.inspected(Wafer("Normal", 5, 3000))
+    page = visit(viewport={"width": 1400, "height": 1000}).open(f"/inspections/{shown}")
+    seen = "document.querySelector('wafer-viewer').seen.visible"
+    assert page.evaluate(seen) == 3000
+    page.get_by_text("Zone", exact=True).click()
+    page.get_by_role("checkbox", name="edge").uncheck()
+    page.wait_for_timeout(100)
+    inner = page.evaluate(seen)
+    assert 0.6 * 3000 < inner < 0.85 * 3000, "the outer 15 % of the radius hold about 28 % of the area"
+    page.get_by_text("Adder", exact=True).click()
+    page.get_by_role("checkbox", name="0 ·").uncheck()
+    page.wait_for_timeout(100)
+    assert 0 < page.evaluate(seen) < 0.45 * inner
+    expect(page.get_by_text("Zone (2 of 3)")).to_be_visible()
+
+
+def test_a_defect_is_picked_by_hand_and_by_key(site: Site, visit: Visit) -> None:
+    shown = site.seeder.inspected(Wafer("Ring", 5, 20000))
+    watched = visit(viewport={"width": 1400, "height": 1000}, permissions=["clipboard-read", "clipboard-write"])
+    page = watched.open(f"/inspections/{shown}")
+    page.locator("wafer-viewer canvas").focus()
+    page.keyboard.press("Enter")
+    card = page.locator(".viewer-defect")
+    expect(card).to_contain_text("CLASSNUMBER")
+    page.get_by_role("button", name="Copy place").click()
+    expect(card).to_contain_text("Copied")
+    x_mm, y_mm = map(float, page.evaluate("navigator.clipboard.readText()").split("\t"))
+    (reader,) = opened(next(site.settings.spool_dir.iterdir()))
+    distance = np.hypot(reader.points.x_um / 1000 - x_mm, reader.points.y_um / 1000 - y_mm)
+    assert distance.min() < 1e-3
+    assert np.hypot(x_mm, y_mm) < 6, "the one nearest to the middle"
+    page.locator("wafer-viewer canvas").click(position={"x": 5, "y": 5})
+    expect(card).to_be_empty()
 
 
 def test_a_million_defects_are_fluid(site: Site, visit: Visit) -> None:

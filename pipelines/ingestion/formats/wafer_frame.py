@@ -18,9 +18,10 @@ from pydantic import ConfigDict
 from models.domain.capture import ReadWarning
 from models.domain.errors import ConfigurationError, InputError
 from pipelines.ingestion.formats.found import FoundWafer
+from pipelines.ingestion.formats.klarf.defects import Images
 from pipelines.ingestion.formats.klarf.model import Point, Wafer
 from pipelines.ingestion.formats.points import gates
-from pipelines.ingestion.wafer_maps import DieGrid, PointMap
+from pipelines.ingestion.wafer_maps import DieGrid, Pictures, PointMap
 
 _QUARTER_TURNS = {"DOWN": 0, "LEFT": 1, "UP": 2, "RIGHT": 3}
 """Counter-clockwise quarter turns that bring the notch down."""
@@ -79,10 +80,22 @@ def place_wafer(wafer: Wafer, where: str, tool: ToolFrame | None = None) -> Foun
     columns: Mapping[str, NDArray[Any]] = wafer.defects.columns
     if placed.kept is not None:
         columns = {name: values[placed.kept] for name, values in columns.items()}
-    points = PointMap(x.astype(np.float32), y.astype(np.float32), diameter, grid, columns)
+    pictures = _pictures(wafer.defects.images, placed.kept)
+    points = PointMap(x.astype(np.float32), y.astype(np.float32), diameter, grid, columns, pictures)
     warnings += _in_dies(wafer, placed, where)
     warnings += gates(points, where)
     return FoundWafer(points, wafer.provenance, diameter, tuple(warnings))
+
+
+def _pictures(images: Images, kept: NDArray[np.bool_] | None) -> Pictures | None:
+    """The pictures of the defects that have a place, by the place of the defect among those."""
+    if not len(images):
+        return None
+    if kept is None:
+        return Pictures(images.row, images.page, images.file)
+    some = kept[images.row]
+    renumbered = (np.cumsum(kept) - 1).astype(np.int32)
+    return Pictures(renumbered[images.row[some]], images.page[some], images.file[some])
 
 
 def ordinals_with_place(wafer: Wafer) -> NDArray[np.int64]:

@@ -125,6 +125,18 @@ function drawTag(context, box, x, y, colours) {
   context.fillText(text, x + 5, y - 7);
 }
 
+/** A ring around the defect that was picked. */
+export function drawMark(context, camera, { u, v }, colours, density) {
+  const [x, y] = camera.pixelOf(u, v);
+  for (const [colour, width] of [[colours.halo, 5], [colours.accent, 2.5]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width * density;
+    context.beginPath();
+    context.arc(x, y, 11 * density, 0, 2 * Math.PI);
+    context.stroke();
+  }
+}
+
 /** A bar of a round length in millimetres at the lower left corner. */
 export function drawScaleBar(context, camera, diameterUm, colour) {
   const pixelsPerUm = (SPAN / diameterUm) * camera.scale, goal = 110 / pixelsPerUm;

@@ -1,6 +1,7 @@
 /* Around the map: buttons, switches, legend, read-out, and what mouse, touch and keyboard do to the camera. */
 
 import { rampCss } from "./wafer-colours.js";
+import { showDefect } from "./wafer-defect.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const KEYS = {
@@ -18,7 +19,7 @@ export function buildPanel(viewer) {
   readout.textContent = "Move over the map to read it";
   viewer.canvas.setAttribute("role", "application");
   viewer.canvas.setAttribute(
-    "aria-label", "Map. Arrow keys move, plus and minus zoom, 0 shows the whole. The verdict is stated beside it in words.",
+    "aria-label", "Map. Arrow keys move, plus and minus zoom, 0 shows the whole, Enter picks the defect nearest to the middle. The verdict is stated beside it in words.",
   );
   const tip = el("p", "viewer-tip");
   const bar = el("div", "viewer-bar");
@@ -26,10 +27,12 @@ export function buildPanel(viewer) {
   stage.append(viewer.canvas, tip);
   const { kind, width, height } = viewer.geometry;
   if (kind === "image") stage.style.aspectRatio = String(Math.max(1, width / height));
-  root.append(bar, stage, readout);
+  const details = el("div", "viewer-defect");
+  root.append(bar, stage, readout, details);
   const key = legend(viewer);
   root.append(key.root);
   steer(viewer, stage, readout, tip);
+  picking(viewer, details);
   return {
     root,
     drawn() {
@@ -84,7 +87,7 @@ function switches(viewer) {
       }),
     );
   }
-  if (viewer.cloud?.classes) box.append(classFilter(viewer));
+  for (const filter of viewer.filters) box.append(filterMenu(viewer, filter));
   return box;
 }
 
@@ -97,18 +100,41 @@ function toggle(text, checked, act) {
   return label;
 }
 
-function classFilter(viewer) {
-  const details = el("details", "viewer-classes"), list = el("div", "viewer-class-list");
-  viewer.shownClasses = new Uint8Array(256).fill(1);
-  details.append(el("summary", "", `Classes (${viewer.geometry.classes.length})`), list);
-  viewer.geometry.classes.forEach((one, index) => {
+function filterMenu(viewer, filter) {
+  const details = el("details", "viewer-filter"), list = el("div", "viewer-filter-list"), name = el("summary", "", filter.name);
+  details.append(name, list);
+  const all = toggle("all", true, (on) => {
+    for (const input of list.querySelectorAll("input")) if (input.checked !== on) input.click();
+  });
+  list.append(all);
+  filter.values.forEach((one, index) => {
     const act = (on) => {
-      viewer.shownClasses[index] = on ? 1 : 0;
-      viewer.redraw();
+      filter.on[index] = on ? 1 : 0;
+      const shown = filter.values.filter((_, k) => filter.on[k]).length;
+      name.textContent = shown < filter.values.length ? `${filter.name} (${shown} of ${filter.values.length})` : filter.name;
+      viewer.refilter();
     };
     list.append(toggle(`${one.code} · ${one.count.toLocaleString()}`, true, act));
   });
+  details.addEventListener("focusout", (event) => {
+    if (!details.contains(event.relatedTarget)) details.open = false;
+  });
   return details;
+}
+
+/** A click, or Enter for the middle of the map, picks a defect. */
+function picking(viewer, details) {
+  const { canvas } = viewer;
+  let from = null;
+  const pick = async (x, y) => showDefect(details, await viewer.pick(x, y));
+  canvas.addEventListener("pointerdown", (event) => (from = [event.offsetX, event.offsetY]));
+  canvas.addEventListener("pointerup", (event) => {
+    const moved = from && Math.hypot(event.offsetX - from[0], event.offsetY - from[1]);
+    if (moved !== null && moved < 4) pick(event.offsetX * viewer.density, event.offsetY * viewer.density);
+  });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") pick(canvas.width / 2, canvas.height / 2);
+  });
 }
 
 function legend(viewer) {
@@ -184,7 +210,7 @@ function describe(viewer, readout, tip, [x, y], event) {
   if (found.x_um !== undefined) {
     const mm = (um) => (um / 1000).toFixed(3);
     parts.push(`${found.defect ? "defect at" : ""} x ${mm(found.x_um)} mm, y ${mm(found.y_um)} mm`.trim());
-    if (found.class !== undefined) parts.push(`class ${found.class}`);
+    if (found.groups) parts.push(...found.groups);
   }
   if (found.box) parts.push(`window ${found.box.n}: ${found.box.words}`);
   readout.textContent = parts.join(" · ") || "Move over the map to read it";

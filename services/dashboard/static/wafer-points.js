@@ -7,17 +7,21 @@ export const SPAN = 65536;
 const CELLS = 32;
 const CELL_SHIFT = 11; // 65536 / 32 = 2^11 places a cell
 
+/** Rings people speak of, by the share of the radius where they end. */
+export const ZONES = [["centre", 0.5], ["middle", 0.85], ["edge", Infinity]];
+
 /**
  * Points as they come over the wire, sorted into square cells so that a zoomed view touches only what it shows.
  *
- * The wire format: N little-endian uint16 u, then N uint16 v, then (only with `hasClasses`) N uint8 class indices.
+ * The wire format: N little-endian uint16 u, then N uint16 v, then for each of `filters` N uint8 indices of values.
+ * After the filters of the file there is one more group: the zone.
  */
 export class PointCloud {
-  constructor(buffer, hasClasses = false) {
-    const n = Math.floor(buffer.byteLength / (hasClasses ? 5 : 4));
+  constructor(buffer, filters = 0) {
+    const n = Math.floor(buffer.byteLength / (4 + filters));
     const u = new Uint16Array(buffer, 0, n);
     const v = new Uint16Array(buffer, 2 * n, n);
-    const classes = hasClasses ? new Uint8Array(buffer, 4 * n, n) : null;
+    const told = Array.from({ length: filters }, (_, k) => new Uint8Array(buffer, (4 + k) * n, n));
     this.length = n;
     this.starts = new Uint32Array(CELLS * CELLS + 1);
     for (let i = 0; i < n; i++) this.starts[cellOf(u[i], v[i]) + 1]++;
@@ -25,13 +29,29 @@ export class PointCloud {
     const next = this.starts.slice();
     this.u = new Uint16Array(n);
     this.v = new Uint16Array(n);
-    this.classes = classes ? new Uint8Array(n) : null;
+    this.groups = Array.from({ length: filters + 1 }, () => new Uint8Array(n));
+    this.mask = null;
     for (let i = 0; i < n; i++) {
       const k = next[cellOf(u[i], v[i])]++;
       this.u[k] = u[i];
       this.v[k] = v[i];
-      if (classes) this.classes[k] = classes[i];
+      for (let f = 0; f < filters; f++) this.groups[f][k] = told[f][i];
+      this.groups[filters][k] = zoneOf(u[i], v[i]);
     }
+  }
+
+  /** Shows only points whose value is on in every group; `on[f]` has a flag for each value, all on = no mask. */
+  show(on) {
+    const asked = this.groups.map((group, f) => [group, on[f]]).filter(([, flags]) => flags.includes(0));
+    this.mask = asked.length ? new Uint8Array(this.length).fill(1) : null;
+    for (const [group, flags] of asked) for (let i = 0; i < this.length; i++) this.mask[i] &= flags[group[i]];
+  }
+
+  /** How many points have each value of a group. */
+  counts(f) {
+    const found = new Uint32Array(256);
+    for (const value of this.groups[f]) found[value]++;
+    return found;
   }
 
   /** Calls `visit(from, to)` for each run of points whose cell meets the rectangle [u0, u1] × [v0, v1]. */
@@ -48,6 +68,11 @@ function cellOf(u, v) {
   return (v >> CELL_SHIFT) * CELLS + (u >> CELL_SHIFT);
 }
 
+function zoneOf(u, v) {
+  const radius = Math.hypot(u - SPAN / 2, v - SPAN / 2) / (SPAN / 2);
+  return ZONES.findIndex(([, end]) => radius < end);
+}
+
 function clampCell(place) {
   return Math.max(0, Math.min(CELLS - 1, Math.floor(place) >> CELL_SHIFT));
 }
@@ -59,20 +84,18 @@ function clampCell(place) {
  * @param {{u: number, v: number, scale: number}} view place at the canvas's top left corner; pixels per place
  * @param {{width: number, height: number, counts: Uint32Array}} target cleared first; counts has width × height items
  * @param {number} size side of a point's mark in pixels
- * @param {Uint8Array | null} shown 256 flags, one per class index; null shows all
  * @returns {{visible: number, max: number}} points drawn and the largest count of a pixel
  */
-export function rasterise(cloud, view, target, size = 1, shown = null) {
+export function rasterise(cloud, view, target, size = 1) {
   const { width, height, counts } = target;
-  const { u: U, v: V, classes } = cloud;
+  const { u: U, v: V, mask } = cloud;
   const { u: u0, v: v0, scale } = view;
   counts.fill(0);
   let visible = 0, max = 0;
   const back = (size - 1) >> 1;
-  const filter = shown && classes;
   const run = (from, to) => {
     for (let i = from; i < to; i++) {
-      if (filter && !shown[classes[i]]) continue;
+      if (mask && !mask[i]) continue;
       const x = Math.floor((U[i] - u0) * scale), y = Math.floor((V[i] - v0) * scale);
       if (x < 0 || y < 0 || x >= width || y >= height) continue;
       visible++;
@@ -94,11 +117,12 @@ export function rasterise(cloud, view, target, size = 1, shown = null) {
   return { visible, max };
 }
 
-/** Index of the point nearest to (u, v) within `reach` places, or -1. */
+/** Index of the point shown nearest to (u, v) within `reach` places, or -1. */
 export function nearest(cloud, u, v, reach) {
   let best = -1, bestSquare = reach * reach;
   cloud.runs(u - reach, v - reach, u + reach, v + reach, (from, to) => {
     for (let i = from; i < to; i++) {
+      if (cloud.mask && !cloud.mask[i]) continue;
       const du = cloud.u[i] - u, dv = cloud.v[i] - v, square = du * du + dv * dv;
       if (square <= bestSquare) {
         bestSquare = square;

@@ -1,7 +1,7 @@
 /* <wafer-viewer>: a wafer or an image with its windows and verdicts, to zoom into.
  *
  * Attributes: `map` (JSON geometry), `points` (binary places, see wafer-points.js), `windows` (JSON verdicts),
- * `picture` and `region` (PNG of the whole and of parts, images only). The element's content (a picture) is what readers without scripts see; it goes away
+ * `picture` and `region` (PNG of the whole and of parts, images only), `defects` (JSON of one defect, exactly). The element's content (a picture) is what readers without scripts see; it goes away
  * once the first drawing stands.
  */
 
@@ -9,7 +9,7 @@ import { Camera } from "./wafer-camera.js";
 import { colourise } from "./wafer-colours.js";
 import { ImageLayer } from "./wafer-image.js";
 import * as layers from "./wafer-layers.js";
-import { PointCloud, SPAN, markSize, nearest, rasterise } from "./wafer-points.js";
+import { PointCloud, SPAN, ZONES, markSize, nearest, rasterise } from "./wafer-points.js";
 import { buildPanel } from "./wafer-panel.js";
 
 const FULL = { u0: 0, v0: 0, u1: SPAN, v1: SPAN };
@@ -21,7 +21,8 @@ class WaferViewer extends HTMLElement {
   selected = null;
   boxes = [];
   cloud = null;
-  shownClasses = null;
+  filters = [];
+  defect = null;
 
   async connectedCallback() {
     if (this.canvas) return;
@@ -49,7 +50,10 @@ class WaferViewer extends HTMLElement {
     if (geometry.kind === "points") {
       const answer = await fetch(this.getAttribute("points"));
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-      this.cloud = new PointCloud(await answer.arrayBuffer(), geometry.classes.length > 1);
+      this.cloud = new PointCloud(await answer.arrayBuffer(), geometry.filters.length);
+      const zones = this.cloud.counts(geometry.filters.length);
+      const zone = { name: "Zone", values: ZONES.map(([code], k) => ({ code, count: zones[k] })) };
+      this.filters = [...geometry.filters, zone].map((one) => ({ ...one, on: new Uint8Array(256).fill(1) }));
     } else if (geometry.kind === "image") {
       const [whole, region] = [this.getAttribute("picture"), this.getAttribute("region")];
       this.image = new ImageLayer({ whole, region, frame: this.frame, redraw: () => this.redraw() });
@@ -104,6 +108,25 @@ class WaferViewer extends HTMLElement {
     this.draw();
   }
 
+  /** Shows what the filters let through. */
+  refilter() {
+    this.cloud.show(this.filters.map((one) => one.on));
+    this.redraw();
+  }
+
+  /** Asks for the defect shown nearest to the canvas pixel (x, y) and marks it; null if none is near. */
+  async pick(x, y) {
+    const [u, v] = this.camera.placeAt(x, y), reach = (14 * this.density) / this.camera.scale;
+    const i = this.cloud ? nearest(this.cloud, u, v, reach) : -1;
+    this.defect = null;
+    if (i >= 0) {
+      const query = new URLSearchParams({ x: (this.cloud.u[i] + 0.5) / SPAN, y: (this.cloud.v[i] + 0.5) / SPAN });
+      this.defect = { u: this.cloud.u[i], v: this.cloud.v[i], ...(await json(`${this.getAttribute("defects")}/nearest?${query}`)) };
+    }
+    this.redraw();
+    return this.defect;
+  }
+
   /** Draw once before the next frame, however often it is asked for. */
   redraw() {
     this.pending ??= requestAnimationFrame(() => {
@@ -142,13 +165,14 @@ class WaferViewer extends HTMLElement {
     context.strokeStyle = colours.rim;
     context.lineWidth = 1.5;
     context.stroke(disc);
+    if (this.defect) layers.drawMark(context, camera, this.defect, colours, this.density);
   }
 
   #drawPoints() {
     const { camera, counts, cloud } = this;
     const size = markSize(cloud.length, camera.zoom, this.density);
     const target = { width: camera.width, height: camera.height, counts };
-    this.seen = rasterise(cloud, camera.view, target, size, this.shownClasses);
+    this.seen = rasterise(cloud, camera.view, target, size);
     colourise(counts, this.pixels, DARK.matches ? "dark" : "light", this.seen.max);
     this.sheetContext.putImageData(this.inks, 0, 0);
     this.context.drawImage(this.sheet, 0, 0);
@@ -158,7 +182,7 @@ class WaferViewer extends HTMLElement {
     const style = getComputedStyle(this), of = (name) => style.getPropertyValue(`--${name}`).trim();
     return {
       disc: of("wafer-disc"), rim: of("wafer-rim"), grid: of("wafer-grid"), ink: of("ink-soft"), onTag: of("card"), halo: of("wafer-halo"),
-      pass: of("wafer-pass"), fail: of("wafer-fail"),
+      accent: of("accent"), pass: of("wafer-pass"), fail: of("wafer-fail"),
       normal: of("normal"), defect: of("defect"), unknown: of("unknown"), "not inspected": of("ink-soft"),
     };
   }
@@ -171,7 +195,7 @@ class WaferViewer extends HTMLElement {
       const i = nearest(this.cloud, u, v, (6 * this.density) / this.camera.scale);
       const [pu, pv] = i < 0 ? [u, v] : [this.cloud.u[i], this.cloud.v[i]];
       Object.assign(found, { x_um: (pu - SPAN / 2) * um, y_um: (SPAN / 2 - pv) * um, defect: i >= 0 });
-      if (i >= 0 && this.cloud.classes) found.class = geometry.classes[this.cloud.classes[i]]?.code;
+      if (i >= 0) found.groups = this.filters.map((one, f) => `${one.name.toLowerCase()} ${one.values[this.cloud.groups[f][i]]?.code}`);
     }
     if (this.shows.windows) {
       const inside = this.boxes.filter((box) => {

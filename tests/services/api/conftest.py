@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from models.domain.errors import InputError
 from pipelines.ingestion import CaptureReader, PointMap, PointReader
 from services.api.app import create_app
+from services.api.drawing_store import Opener
 from services.api.wiring import Accepted
 from services.records.session import Database
 from services.settings import Settings
@@ -64,13 +65,13 @@ def serve(tmp_path: Path, sqlite_template: Path) -> Iterator[Serve]:
     """Starts a service with the settings given."""
     with ExitStack() as stack:
 
-        def start(**settings: object) -> Service:
+        def start(opener: Opener = opened, **settings: object) -> Service:
             shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
             chosen = Settings(home=tmp_path, **settings)  # type: ignore[arg-type]
             database = Database(chosen.database_url)
             stack.callback(database.close)
             intake, metrics = FakeIntake(database), Metrics(CollectorRegistry())
-            app = create_app(chosen, database, accept=intake, opener=opened, metrics=metrics)
+            app = create_app(chosen, database, accept=intake, opener=opener, metrics=metrics)
             url = stack.enter_context(served(app))
             service = Service(url, database, intake, metrics, chosen)
             stack.callback(service.client.close)

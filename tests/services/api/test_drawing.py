@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from models.domain.errors import InputError, RetryableError
 from pipelines.ingestion import CaptureReader, DieMap, DieReader, PointMap, PointReader, open_captures
+from pipelines.ingestion.wafer_maps import Pictures
 from services.api.drawing import Drawing, Region, draw, draw_region
 from services.api.drawing_store import DrawingStore
 from services.api.pictures import COLOURS, Theme, png
@@ -34,22 +36,33 @@ def test_places_run_right_and_down_from_the_upper_left() -> None:
 
 def test_classes_come_with_their_counts_most_frequent_first() -> None:
     drawing = draw(points((0, 0), (1, 1), (2, 2), CLASSNUMBER=np.array([7, 3, 7])))
-    assert drawing.geometry["classes"] == [{"code": "7", "count": 2}, {"code": "3", "count": 1}]
+    values = [{"code": "7", "count": 2}, {"code": "3", "count": 1}]
+    assert drawing.geometry["filters"] == [{"name": "Class", "values": values}]
     assert drawing.wire()[-3:] == bytes([0, 1, 0])
 
 
 def test_more_classes_than_a_byte_holds_share_the_last_one() -> None:
     many = np.arange(400)
     drawing = draw(points(*[(k, 0) for k in range(400)], CLASSNUMBER=many))
-    assert len(drawing.geometry["classes"]) == 255
-    assert drawing.geometry["classes"][-1] == {"code": "other", "count": 400 - 254}
-    assert drawing.classes.max() == 254
+    values = drawing.geometry["filters"][0]["values"]
+    assert len(values) == 255
+    assert values[-1] == {"code": "other", "count": 400 - 254}
+    assert drawing.groups.max() == 254
 
 
 def test_one_class_is_no_class() -> None:
     drawing = draw(points((0, 0), (1, 1), CLASSNUMBER=np.array([1, 1])))
-    assert drawing.geometry["classes"] == []
+    assert drawing.geometry["filters"] == []
     assert len(drawing.wire()) == 8
+
+
+def test_tests_adders_and_pictures_can_be_filtered_by() -> None:
+    reader = points((0, 0), (1, 1), (2, 2), TEST=np.array([1, 1, 2]), ADDERFLAG=np.array([0, 1, 0]))
+    pictures = Pictures(np.array([2], np.int32), np.array([1], np.int32), np.array(["a.tif"]))
+    drawing = draw(replace(reader, points=replace(reader.points, pictures=pictures)))
+    assert [one["name"] for one in drawing.geometry["filters"]] == ["Test", "Adder", "Picture"]
+    assert [one["code"] for one in drawing.geometry["filters"][2]["values"]] == ["without", "with"]
+    assert drawing.wire()[-9:] == bytes([0, 0, 1, 0, 1, 0, 0, 0, 1])
 
 
 def test_a_die_map_is_cut_to_its_dies() -> None:
