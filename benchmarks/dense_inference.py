@@ -17,7 +17,7 @@ import torch
 
 from models.bundle import Bundle, BundleManifest, Thresholds
 from models.classifier import Classifier
-from models.dense import BLOCK_PX, DenseClassifier
+from models.dense import DenseClassifier
 from models.domain.inspection import BundleRef
 from models.domain.tiling import starts
 from models.domain.verdict import Labels
@@ -70,7 +70,6 @@ def main() -> None:
     arguments.add_argument("--height", type=int, default=3300)
     arguments.add_argument("--width", type=int, default=5000)
     arguments.add_argument("--device", default=None)
-    arguments.add_argument("--block", type=int, default=BLOCK_PX)
     options = arguments.parse_args()
     if options.device != "cuda":
         torch.set_num_threads(1)
@@ -87,7 +86,7 @@ def main() -> None:
     cut = np.stack([frame[top : top + tile, left : left + tile] for top, left in timed])
     classifier.predict(cut[:64])  # warm
 
-    dense = DenseClassifier(classifier, step=step, block=options.block)
+    dense = DenseClassifier(classifier, step=step)
     dense_s = seconds(lambda: dense.scan_array(frame), classifier.device)
     patchwise_s = seconds(lambda: classifier.predict(cut), classifier.device) * len(places) / len(timed)
     print(

@@ -6,9 +6,9 @@ same weights can slide over a block. The result equals patch-wise inference exac
 depends on its receptive field alone: no padding inside, batch normalisation with fixed statistics. Networks that are
 built otherwise are refused, for their windows would see beyond their edges.
 
-Blocks overlap by a tile less one step, the halo that windows on both sides of a seam need, so no result depends on
-where a block begins. Inside a block the features are computed in pieces that overlap by a receptive field only, and the
-windows share them: blocks can be large, which makes the halo a small part, while the pieces fit the processor's caches.
+Inside a block (`models.domain.blocks`) the features are computed in pieces that overlap by a receptive field only, and
+the windows share them: blocks can be large, which makes their halo a small part, while the pieces fit the processor's
+caches.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,21 +20,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.classifier import Classifier
-from models.convolutional import as_convolutions, not_dense, pixelwise, reach_of
-from models.domain.errors import ConfigurationError
+from models.convolutional import Reach, as_convolutions, not_dense, pixelwise, reach_of
+from models.domain.blocks import BLOCK_PX, blocks
+from models.domain.errors import ConfigurationError, InputError
 from models.domain.tiling import Level, Window, starts
 from models.domain.verdict import Predictions
-from models.network import Outputs
-from models.recipe import ViewName
+from models.network import Network, Outputs, build_network
+from models.recipe import Recipe, ViewName
 from models.views import calibrated, merge_views, see, unsee
 
-BLOCK_PX = 2048
-"""Default side of a block: a halo of 72 pixels is 4 % of it; its features take about a hundred megabytes."""
 PIECE_CPU_PX, PIECE_CUDA_PX = 384, BLOCK_PX
 """Side of the pieces whose features are computed at once."""
 
-ReadBlock = Callable[[int, int, int, int], NDArray[np.uint8]]
-"""(top, left, height, width) in pixels → uint8 (height, width, C); called for one block after the other."""
+ReadBlock = Callable[[Window], NDArray[np.uint8]]
+"""Pixels of a block, uint8 (height, width, C); called for one block after the other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,141 +71,118 @@ class VerdictMap:
 
 
 class DenseClassifier:
-    """A classifier that reads large pictures block by block."""
+    """A classifier that judges all windows of a block in one pass."""
 
-    def __init__(self, classifier: Classifier, *, step: int | None = None, block: int = BLOCK_PX) -> None:
+    def __init__(self, classifier: Classifier, *, step: int | None = None) -> None:
         """Turn its fully connected layers into convolutions.
 
         Args:
             classifier: to turn; it stays as it is and shares its weights.
-            step: pixels between neighbouring windows, a multiple of the network's own stride; None = that stride.
-            block: side of a block in pixels, at least a tile.
+            step: pixels between neighbouring windows, a multiple of the network's own stride; None = as the recipe
+                says, or that stride where it says nothing.
 
         Raises:
-            ConfigurationError: the network cannot be turned exactly, or step or block do not suit it.
+            ConfigurationError: the network cannot be turned exactly, or the step does not suit it.
         """
         recipe = classifier.manifest.recipe
         self.classifier = classifier
         self.tile = recipe.tiling.tile
-        if recipe.preprocessing.radius:
-            raise not_dense("preprocessing.radius", "a radius has no meaning in a block", "set radius: false")
-        self.reach = reach_of(classifier.network.features)
-        stride = self.reach.stride
-        self.step = stride if step is None else step
-        if not 0 < self.step <= self.tile or self.step % stride or block < self.tile:
-            raise ConfigurationError(
-                "bad grid for dense inference",
-                expected=f"a step of {stride}, its double, … up to {self.tile}, a block of at least {self.tile}",
-                got=f"step {self.step}, block {block}",
-            )
-        self.windows_per_block = (block - self.tile) // self.step + 1
+        self.reach = reach_for(recipe, classifier.network)
+        self.step = step or recipe.tiling.dense or self.reach.stride
+        _check_step(self.step, self.reach, self.tile)
         piece = PIECE_CUDA_PX if classifier.device.type == "cuda" else PIECE_CPU_PX
         self.features_per_piece = max(1, self.reach.features(piece))
-        layers = as_convolutions(classifier.network.embed, self.reach.features(self.tile), self.step // stride)
+        layers = as_convolutions(
+            classifier.network.embed, self.reach.features(self.tile), self.step // self.reach.stride
+        )
         self.embed = nn.Sequential(*layers).to(classifier.device)
         self.head = pixelwise(classifier.network.head)
 
-    def scan(self, read: ReadBlock, height: int, width: int) -> VerdictMap:
+    def scan(self, read: ReadBlock, height: int, width: int, *, largest: int = BLOCK_PX) -> VerdictMap:
         """Judge every window of a picture; windows follow the edge rule, so every pixel is seen.
-
-        All views of the recipe are taken everywhere: adaptive views save nothing where neighbours share their work.
 
         Args:
             read: gives the pixels of a block; beyond the picture it pads as it does for patches.
             height: of the picture in pixels.
             width: likewise.
+            largest: side of a block, at least a tile.
         """
-        rows, columns = self._runs(height), self._runs(width)
-        tops, lefts = np.concatenate(rows), np.concatenate(columns)
+        tops, lefts = (np.array(starts(length, self.tile, self.tile - self.step)) for length in (height, width))
         classes = len(self.classifier.manifest.labels.names)
         probabilities = np.empty((len(tops), len(lefts), classes), np.float32)
         novelty = np.empty((len(tops), len(lefts)), np.float32)
-        row = 0
-        for run_of_rows in rows:
-            column = 0
-            for run_of_columns in columns:
-                place = (slice(row, row + len(run_of_rows)), slice(column, column + len(run_of_columns)))
-                top, left = int(run_of_rows[0]), int(run_of_columns[0])
-                height_px, width_px = (int(run[-1] - run[0]) + self.tile for run in (run_of_rows, run_of_columns))
-                probabilities[place], novelty[place] = self._judge(
-                    read(top, left, height_px, width_px), run_of_rows - top, run_of_columns - left
-                )
-                column += len(run_of_columns)
-            row += len(run_of_rows)
+        for block in blocks(Level(0, height, width), self.tile, self.step, largest):
+            judged = self.predict(read(block.window))
+            place = np.ix_(np.searchsorted(tops, block.tops), np.searchsorted(lefts, block.lefts))
+            shape = len(block.tops), len(block.lefts)
+            probabilities[place] = judged.probabilities.reshape(*shape, classes)
+            novelty[place] = judged.novelty.reshape(shape)
         return VerdictMap(self.tile, tops, lefts, probabilities, novelty)
 
-    def scan_array(self, pixels: NDArray[np.uint8]) -> VerdictMap:
+    def scan_array(self, pixels: NDArray[np.uint8], *, largest: int = BLOCK_PX) -> VerdictMap:
         """Judge every window of a picture in memory, uint8 (H, W, C); one smaller than a tile is padded with zeros."""
         height, width, channels = pixels.shape
 
-        def read(top: int, left: int, rows: int, columns: int) -> NDArray[np.uint8]:
-            inside = pixels[top : top + rows, left : left + columns]
-            if inside.shape[:2] == (rows, columns):
+        def read(window: Window) -> NDArray[np.uint8]:
+            inside = pixels[window.top : window.bottom, window.left : window.right]
+            if inside.shape[:2] == (window.height, window.width):
                 return inside
-            block = np.zeros((rows, columns, channels), np.uint8)
+            block = np.zeros((window.height, window.width, channels), np.uint8)
             block[: inside.shape[0], : inside.shape[1]] = inside
             return block
 
-        return self.scan(read, height, width)
-
-    def _runs(self, length: int) -> list[NDArray[np.int64]]:
-        """Starts of windows, in runs that share a block.
-
-        The last window, pulled back off the regular steps, joins the run before it if it lies on the same features.
-        """
-        every = np.array(starts(length, self.tile, self.tile - self.step), dtype=np.int64)
-        regular = every[every % self.step == 0]
-        runs = np.array_split(regular, -(-len(regular) // self.windows_per_block))
-        if len(regular) == len(every):
-            return runs
-        if every[-1] % self.reach.stride:
-            return [*runs, every[-1:]]
-        return [*runs[:-1], np.append(runs[-1], every[-1])]
+        return self.scan(read, height, width, largest=largest)
 
     @torch.inference_mode()
-    def _judge(
-        self, pixels: NDArray[np.uint8], tops: NDArray[np.int64], lefts: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities (R, C, K) and novelty (R, C) of windows that start at these pixels of a block."""
-        classifier = self.classifier
+    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Judge all windows of a block.
+
+        All views of the recipe are taken everywhere: adaptive views save nothing where neighbours share their work.
+
+        Args:
+            pixels: uint8 (H, W, C); both sides are a tile and a whole number of steps long, as `blocks` makes them.
+
+        Returns:
+            Of each window, row by row, `step` pixels apart: calibrated probabilities and novelty; embeddings are left
+            out, for a frame has more of them than it has pixels.
+
+        Raises:
+            InputError: another shape or dtype.
+        """
+        classifier, channels = self.classifier, self.classifier.manifest.recipe.channels
+        height, width = pixels.shape[:2]
+        odd = min(height, width) < self.tile or (height - self.tile) % self.step or (width - self.tile) % self.step
+        if pixels.dtype != np.uint8 or pixels.shape[2:] != (channels,) or odd:
+            raise InputError(
+                "block does not fit the bundle",
+                where=classifier.manifest.ref.name,
+                expected=f"uint8, sides of {self.tile} + n x {self.step} pixels, {channels} channels",
+                got=f"{pixels.dtype} {pixels.shape}",
+            )
         looking, manifest = classifier.looking, classifier.manifest
         owned = torch.from_numpy(np.require(pixels[None], requirements=["C", "W"]))
         block = owned.to(classifier.device).permute(0, 3, 1, 2)
         with classifier.precision():
-            seen = [self._seen(block, view, tops, lefts) for view in looking.views]
+            seen = [self._seen(block, view) for view in looking.views]
         logits = torch.stack([output.logits for output in seen])
         embeddings = torch.stack([output.embeddings for output in seen]).mean(0)
         merged = merge_views(logits, looking.merge, exclusive=looking.exclusive)
         probabilities = calibrated(merged, manifest.temperature, exclusive=looking.exclusive)
         novelty = classifier.novelty.score(logits.mean(0), embeddings)
-        return (
-            probabilities.float().cpu().numpy().reshape(len(tops), len(lefts), -1),
-            novelty.float().cpu().numpy().reshape(len(tops), len(lefts)),
+        return Predictions(
+            probabilities=probabilities.float().cpu().numpy(),
+            embeddings=np.empty((len(novelty), 0), np.float32),
+            novelty=novelty.float().cpu().numpy(),
         )
 
-    def _seen(self, block: Tensor, view: ViewName, tops: NDArray[np.int64], lefts: NDArray[np.int64]) -> Outputs:
-        """Logits (R · C, K) and embeddings (R · C, D) of windows under one view.
+    def _seen(self, block: Tensor, view: ViewName) -> Outputs:
+        """Logits (N, K) and embeddings (N, D) of all windows under one view.
 
         A block's side less a tile is a multiple of the stride. So the features of a turned block lie, turned back, at
         the same places of every window as those of the block itself, and all views share the places computed here.
         """
-        features = unsee(self._features(see(block, view)), view)
-        side, stride = self.reach.features(self.tile), self.reach.stride
-        rows: list[Outputs] = []
-        for row in self._evenly(tops):
-            parts: list[Outputs] = []
-            for column in self._evenly(lefts):
-                top, left = int(row[0]) // stride, int(column[0]) // stride
-                bottom, right = int(row[-1]) // stride + side, int(column[-1]) // stride + side
-                embeddings = self.embed(see(features[:, :, top:bottom, left:right], view))
-                parts.append(Outputs(unsee(self.head(embeddings), view), unsee(embeddings, view)))
-            rows.append(Outputs(*(torch.cat(maps, dim=3) for maps in zip(*parts, strict=True))))
-        return Outputs(*(_as_rows(torch.cat(maps, dim=2)) for maps in zip(*rows, strict=True)))
-
-    def _evenly(self, offsets: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Offsets in groups with regular steps: all, or all but the last."""
-        regular = offsets % self.step == 0
-        return [group for group in (offsets[regular], offsets[~regular]) if len(group)]
+        embeddings = self.embed(self._features(see(block, view)))
+        return Outputs(*(_as_rows(unsee(maps, view)) for maps in (self.head(embeddings), embeddings)))
 
     def _features(self, block: Tensor) -> Tensor:
         """The feature map of a block, uint8 (1, C, H, W), put together from pieces."""
@@ -227,6 +203,41 @@ class DenseClassifier:
         """Places of each piece along one side of the feature map."""
         most = self.features_per_piece
         return [slice(first, min(first + most, count)) for first in range(0, count, most)]
+
+
+def reach_for(recipe: Recipe, network: Network) -> Reach:
+    """What a feature of the recipe's network depends on.
+
+    Raises:
+        ConfigurationError: the network would see beyond a window's edges.
+    """
+    if recipe.preprocessing.radius:
+        raise not_dense("preprocessing.radius", "a radius has no meaning in a block", "set radius: false")
+    return reach_of(network.features)
+
+
+def require_dense(recipe: Recipe) -> None:
+    """Check that a recipe that asks for dense inference can have it, before anything is trained.
+
+    Raises:
+        ConfigurationError: its network would see beyond a window's edges, or its step does not suit the network.
+    """
+    if recipe.tiling.dense is not None:
+        with torch.device("meta"):
+            network = build_network(recipe, classes=2)
+        reach = reach_for(recipe, network)
+        _check_step(recipe.tiling.dense, reach, recipe.tiling.tile)
+        tuple(as_convolutions(network.embed, reach.features(recipe.tiling.tile), recipe.tiling.dense // reach.stride))
+
+
+def _check_step(step: int, reach: Reach, tile: int) -> None:
+    if not 0 < step <= tile or step % reach.stride:
+        raise ConfigurationError(
+            "bad grid for dense inference",
+            where="recipe.tiling.dense",
+            expected=f"a step of {reach.stride}, its double, … up to {tile}",
+            got=f"step {step}",
+        )
 
 
 def _as_rows(maps: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    return _embedded(recipe, features, before)
+    return _embedded(recipe, features, before, side)
 
 
 class Residual(nn.Module):
@@ -154,7 +154,9 @@ def residual(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
         _normalisation(recipe, first),
         nn.ReLU(inplace=True),
     ]
+    side = tile // 2
     for before, width in pairwise(recipe.widths):
+        side = -(-side // 2)
         path = nn.Sequential(
             nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False),
             _normalisation(recipe, width),
@@ -165,15 +167,20 @@ def residual(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
         # rounded up like the strided convolution's, for maps of odd sides
         shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(before, width, 1, bias=False))
         layers.append(Residual(path, shortcut))
-    return _embedded(recipe, nn.Sequential(*layers), recipe.widths[-1])
+    return _embedded(recipe, nn.Sequential(*layers), recipe.widths[-1], side)
 
 
-def _embedded(recipe: NetworkRecipe, features: nn.Module, width: int) -> Parts:
-    """The features with pooling, and the embedding the recipe asks for."""
-    pooling: nn.Module = nn.AdaptiveAvgPool2d(1)
-    if recipe.pooling == "mean+max":
-        pooling, width = MeanMax(), 2 * width
-    embed = [pooling, nn.Flatten()]
+def _embedded(recipe: NetworkRecipe, features: nn.Module, width: int, side: int) -> Parts:
+    """The features, a map of `width` channels and `side` × `side` places, pooled and embedded as the recipe says."""
+    embed: list[nn.Module] = [nn.Flatten()]
+    match recipe.pooling:
+        case "mean":
+            embed.insert(0, nn.AdaptiveAvgPool2d(1))
+        case "mean+max":
+            embed.insert(0, MeanMax())
+            width *= 2
+        case "none":
+            width *= side**2
     if recipe.embedding:
         embed += [nn.Linear(width, recipe.embedding), nn.ReLU(inplace=True)]
         width = recipe.embedding

@@ -61,6 +61,19 @@ class TilingRecipe(Part):
     tile: PositiveInt = 64
     overlap: Annotated[int, Field(ge=0)] = 0
     levels: tuple[int, ...] = (0,)
+    dense: PositiveInt | None = None
+
+
+class CountRecipe(Part):
+    """Objects instead of windows: peaks of what is seen on a densely read level (`models.counting`).
+
+    Attributes:
+        presence: least probability that something is there.
+        radius: pixels within which two peaks are one object.
+    """
+
+    presence: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    radius: PositiveInt = 32
 
 
 class PreprocessingRecipe(Part):
@@ -91,7 +104,8 @@ class NetworkRecipe(Part):
         convolutions: 3 × 3 convolutions in each block of `small`; a residual block always has two.
         normalisation: of our own; `group` does not depend on the batch, `batch` is needed for dense inference.
         padding: of `small`; `none` makes patch-wise and dense inference equal, `same` keeps small tiles usable.
-        pooling: of our own; how the last map becomes one vector.
+        pooling: of our own; how the last map becomes one vector. With `none` the embedding sees where on the map a
+            feature lies: a window then answers for what is in its middle, which counting needs.
         embedding: length of the embedding of our own; 0 takes the pooled features as they are.
         dropout: share of the embedding hidden while training.
         weights: torchvision weights to start from (`DEFAULT`), or none.
@@ -102,7 +116,7 @@ class NetworkRecipe(Part):
     convolutions: PositiveInt = 2
     normalisation: Literal["batch", "group"] = "batch"
     padding: Literal["same", "none"] = "same"
-    pooling: Literal["mean", "mean+max"] = "mean"
+    pooling: Literal["mean", "mean+max", "none"] = "mean"
     embedding: Annotated[int, Field(ge=0)] = 128
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weights: Literal["DEFAULT"] | None = None
@@ -144,6 +158,7 @@ class Recipe(Part):
         views: test-time views; the first is always taken.
         merge: how the beliefs of the views become one.
         adaptive_views: take one view first and more only where it is unsure (cut-off in the bundle).
+        count: count objects on densely read levels; None = every window is stated.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -155,6 +170,7 @@ class Recipe(Part):
     views: Annotated[tuple[ViewName, ...], Field(min_length=1)] = ("identity",)
     merge: Literal["posteriors", "logits", "votes"] = "posteriors"
     adaptive_views: bool = False
+    count: CountRecipe | None = None
     open_set: OpenSetRecipe = OpenSetRecipe()
     training: TrainingRecipe = TrainingRecipe()
 
@@ -171,12 +187,16 @@ class Recipe(Part):
             raise ValueError("open_set.scores repeat each other")
         if self.tiling.overlap >= self.tiling.tile or not self.tiling.levels:
             raise ValueError("tiling needs 0 <= overlap < tile and at least one level")
+        if self.count is not None and self.tiling.dense is None:
+            raise ValueError("count needs tiling.dense: objects are peaks of a dense map")
         return self
 
     @property
     def domain_tiling(self) -> Tiling:
         """The tiling in the words of the domain."""
-        return Tiling(tile=self.tiling.tile, overlap=self.tiling.overlap, levels=self.tiling.levels)
+        return Tiling(
+            tile=self.tiling.tile, overlap=self.tiling.overlap, levels=self.tiling.levels, dense=self.tiling.dense
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -43,12 +43,15 @@ class Inspection:
     Attributes:
         capture: what was judged.
         bundle: by which bundle.
-        verdicts: of its windows, in the order they were cut; at least one.
+        verdicts: of its windows, in the order they were cut; of a capture whose objects are counted, of the window in
+            whose middle each lies, and where there is none of the closest call. At least one.
         normal: the bundle's label for "nothing to act on".
         started_at: when, UTC, with zone.
         duration_s: from opening the capture to the last verdict, seconds.
         looks: of the window that shows the whole capture; None where no window does.
         warnings: what was odd in the file, which was read nevertheless.
+        judged: how many windows were judged; 0 = those of the verdicts.
+        counted: True if verdicts are of objects, not of windows.
     """
 
     capture: Capture
@@ -59,6 +62,8 @@ class Inspection:
     duration_s: float
     looks: Looks | None = field(default=None, compare=False, repr=False)
     warnings: tuple[ReadWarning, ...] = ()
+    judged: int = 0
+    counted: bool = False
 
     def __post_init__(self) -> None:
         """Check once.
@@ -88,8 +93,17 @@ class Inspection:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Windows per label; unknown ones under 'unknown', windows no tool looked at under 'not inspected'."""
-        return Counter(v.label or ("unknown" if v.is_unknown else v.reason.value) for v in self.verdicts)
+        """Windows per label; unknown ones under 'unknown', windows no tool looked at under 'not inspected'.
+
+        Of a counted capture objects per label: a closest call is none.
+        """
+        stated = (v for v in self.verdicts if not self.counted or v.is_unknown or v.label not in (None, self.normal))
+        return Counter(v.label or ("unknown" if v.is_unknown else v.reason.value) for v in stated)
+
+    @property
+    def windows(self) -> int:
+        """How many windows were judged."""
+        return self.judged or len(self.verdicts)
 
 
 def inspection_id(capture_id: str, bundle_digest: str) -> str:

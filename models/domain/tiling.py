@@ -62,25 +62,33 @@ class Tiling:
         tile: side of a window in pixels.
         overlap: pixels that neighbouring windows share at least, 0 <= overlap < tile.
         levels: pyramid levels to cut; negative numbers count from the finest, -1 = an image's own pixels.
+        dense: pixels between the windows of levels larger than a tile, which are then judged in one pass over large
+            blocks (`models.domain.blocks`); None = window by window, with `overlap`.
     """
 
     tile: int = 64
     overlap: int = 0
     levels: tuple[int, ...] = (0,)
+    dense: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers once.
 
         Raises:
-            ConfigurationError: tile < 1, overlap outside [0, tile), or no level.
+            ConfigurationError: tile < 1, overlap outside [0, tile), dense outside [1, tile], or no level.
         """
-        if self.tile < 1 or not 0 <= self.overlap < self.tile or not self.levels:
+        step = self.tile if self.dense is None else self.dense
+        if self.tile < 1 or not 0 <= self.overlap < self.tile or not 0 < step <= self.tile or not self.levels:
             raise ConfigurationError(
                 "bad tiling",
                 where="recipe.tiling",
-                expected="tile >= 1, 0 <= overlap < tile, at least one level",
-                got=f"tile={self.tile} overlap={self.overlap} levels={self.levels}",
+                expected="tile >= 1, 0 <= overlap < tile, 1 <= dense <= tile, at least one level",
+                got=f"tile={self.tile} overlap={self.overlap} dense={self.dense} levels={self.levels}",
             )
+
+    def reads_densely(self, level: "Level") -> bool:
+        """Whether the windows of a level are judged in blocks."""
+        return self.dense is not None and max(level.height, level.width) > self.tile
 
 
 def pyramid(capture: Capture, tile: int) -> tuple[Level, ...]:
@@ -119,8 +127,8 @@ def windows(level: Level, tiling: Tiling) -> Iterator[Window]:
             yield Window(level, top, left, tiling.tile, tiling.tile)
 
 
-def plan(capture: Capture, tiling: Tiling) -> Iterator[Window]:
-    """All windows of a capture, level by level in the tiling's order.
+def chosen_levels(capture: Capture, tiling: Tiling) -> Iterator[Level]:
+    """The levels of a capture that are cut, in the tiling's order.
 
     Raises:
         ConfigurationError: the capture has no such level.
@@ -135,4 +143,14 @@ def plan(capture: Capture, tiling: Tiling) -> Iterator[Window]:
                 got=str(index),
                 remedy="change recipe.tiling.levels",
             )
-        yield from windows(levels[index], tiling)
+        yield levels[index]
+
+
+def plan(capture: Capture, tiling: Tiling) -> Iterator[Window]:
+    """All windows of a capture, level by level in the tiling's order.
+
+    Raises:
+        ConfigurationError: the capture has no such level.
+    """
+    for level in chosen_levels(capture, tiling):
+        yield from windows(level, tiling)

@@ -48,6 +48,7 @@ class ImportOptions:
         unknown: labels never to be learned: they go to the test split and measure the open set.
         seed: of the split.
         tile: side of patches cut around dots, pixels.
+        patches: table of further patches that comes along with dots.
         replace: overwrite an existing dataset.
         published: test on what the publishers of the data mark as test, instead of splitting anew.
     """
@@ -57,6 +58,7 @@ class ImportOptions:
     unknown: tuple[str, ...] = ()
     seed: int = 0
     tile: int = 96
+    patches: Path | None = None
     replace: bool = False
     published: bool = False
 
@@ -108,7 +110,7 @@ def open_source(source: Source, path: Path, options: ImportOptions) -> Origin:
         case "folders":
             return open_pictures(path, normal=options.normal)
         case "dots":
-            return open_dots(path, tile=options.tile, seed=options.seed)
+            return open_dots(path, tile=options.tile, seed=options.seed, normal=options.normal, patches=options.patches)
 
 
 def import_dataset(

@@ -1,7 +1,7 @@
 """Files in, patches out: the same code cuts for training and for serving."""
 
 from pipelines.ingestion.captures import CaptureReader, DieReader, PointReader
-from pipelines.ingestion.cutting import cut
+from pipelines.ingestion.cutting import cut, read_windows
 from pipelines.ingestion.describing import Description, describe, describe_capture
 from pipelines.ingestion.formats.images import ValueRange
 from pipelines.ingestion.formats.points import PointColumns
@@ -31,6 +31,7 @@ __all__ = [
     "describe_capture",
     "judged_klarf",
     "open_captures",
+    "read_windows",
     "render_die_maps",
     "render_dies",
     "render_points",

@@ -1,9 +1,9 @@
 """Cut a capture into patches, as a tiling says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from models.domain.patch import Patch
-from models.domain.tiling import Tiling, plan
+from models.domain.tiling import Tiling, Window, plan
 from pipelines.ingestion.captures import CaptureReader, StreamReader
 
 
@@ -14,7 +14,15 @@ def cut(reader: CaptureReader, tiling: Tiling) -> Iterator[Patch]:
         ConfigurationError: the capture has no such level.
         InputError: the file turns out to be broken where it is read.
     """
-    windows = plan(reader.capture, tiling)
+    return read_windows(reader, plan(reader.capture, tiling))
+
+
+def read_windows(reader: CaptureReader, windows: Iterable[Window]) -> Iterator[Patch]:
+    """Patches of any windows of a capture, in their order; best row by row, as images are decoded from the top.
+
+    Raises:
+        InputError: the file turns out to be broken where it is read.
+    """
     if isinstance(reader, StreamReader):
         yield from reader.stream(windows)
     else:

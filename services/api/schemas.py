@@ -89,7 +89,8 @@ class InspectionAnswer(Answer):
     reason: Reason
     normal: str | None = Field(description="The bundle's label for 'nothing to act on'.", examples=["Normal"])
     windows: int = Field(examples=[1])
-    counts: dict[str, int] = Field(description="Windows per label.", examples=[{"Ring": 1}])
+    counts: dict[str, int] = Field(description="Windows per label; objects if `counted`.", examples=[{"Ring": 1}])
+    counted: bool = Field(description="True if verdicts are of objects, not of all windows.")
     warnings: list[WarningAnswer] = Field(description="What was odd in the file, which was read nevertheless.")
     bundle: BundleAnswer
     received_at: datetime
@@ -118,6 +119,7 @@ class InspectionAnswer(Answer):
             normal=view.normal,
             windows=view.windows,
             counts=dict(view.counts),
+            counted=view.counted,
             warnings=[WarningAnswer(code=one.code, message=one.message, line=one.line) for one in view.warnings],
             bundle=BundleAnswer(name=view.bundle.name, version=view.bundle.version, digest=view.bundle.digest),
             received_at=view.received_at,

@@ -2,7 +2,7 @@
 
 from models.domain.capture import Capture
 from models.domain.errors import ConfigurationError, InputError, RetryableError
-from services.inspection.inspecting import PatchClassifier
+from services.inspection.judging import PatchClassifier
 from services.inspection.outage import Classifiers, Outage, guarded
 from services.inspection.progress import Stopping
 from services.jobs import Lease, LostLease

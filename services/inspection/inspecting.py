@@ -1,44 +1,20 @@
 """One capture to one inspection: cut → classify → decide. No database, no model, no files of its own."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from models.counting import objects, presence
 from models.decision import decide, not_inspected
-from models.domain.errors import InputError
 from models.domain.inspection import Inspection, Looks
-from models.domain.patch import Patch
-from models.domain.verdict import Prediction, Predictions, Verdict
+from models.domain.verdict import Verdict
 from models.manifest import BundleManifest
 from models.shape import shape_of
-from pipelines.ingestion import CaptureReader, cut
-
-BATCH = 256
-BATCH_BYTES = 64 << 20
-"""Patches handed to the classifier at once: enough to fill a device, small enough for every machine's memory."""
+from pipelines.ingestion import CaptureReader
+from services.inspection.judging import PatchClassifier, Seen, see, see_whole
 
 Progress = Callable[[Sequence[Verdict]], None]
 """Told of all verdicts so far after each batch; raises to stop."""
-
-
-class PatchClassifier(Protocol):
-    """Whatever predicts patches with one bundle: the model itself, a replica far away, a fake."""
-
-    @property
-    def manifest(self) -> BundleManifest:
-        """Of the bundle that predicts."""
-
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predictions of uint8 (N, H, W, C) patches, in their order.
-
-        Raises:
-            RetryableError: it is down or overloaded.
-        """
 
 
 def inspect(
@@ -62,63 +38,50 @@ def inspect(
     """
     manifest, started_at, began = classifier.manifest, datetime.now(UTC), time.perf_counter()
     verdicts = list(done)
-    looks = _looks_of_done(reader, classifier, done)
-    patches = islice(cut(reader, manifest.recipe.domain_tiling), len(done), None)
-    for batch in _batches(patches, manifest):
-        for patch, prediction in _judge(batch, classifier):
-            verdicts.append(_verdict(patch, prediction, manifest))
-            if prediction is not None and patch.window.level.index == 0:
-                looks = Looks(prediction.embedding, shape_of(patch.pixels))
+    # verdicts are put aside without what they rest on
+    looks = _looks(see_whole(reader, classifier)) if any(one.window.level.index == 0 for one in done) else None
+    for batch in see(reader, classifier, skip=len(done)):
+        for seen in batch:
+            verdicts.append(_verdict(seen, manifest))
+            looks = looks or _looks(seen)
         progress(verdicts)
     return Inspection(
         capture=reader.capture,
         bundle=manifest.ref,
-        verdicts=tuple(verdicts),
+        verdicts=_stated(verdicts, manifest),
         normal=manifest.labels.normal,
         started_at=started_at,
         duration_s=time.perf_counter() - began,
         looks=looks,
         warnings=reader.warnings,
+        judged=len(verdicts),
+        counted=manifest.recipe.count is not None,
     )
 
 
-def _looks_of_done(reader: CaptureReader, classifier: PatchClassifier, done: Sequence[Verdict]) -> Looks | None:
-    """How the capture looks that an earlier try saw whole: verdicts are put aside without what they rest on."""
-    whole = next((one.window for one in done if one.window.level.index == 0), None)
-    patch = None if whole is None else reader.read(whole)
-    if patch is None or not patch.inspected:
+def _verdict(seen: Seen, manifest: BundleManifest) -> Verdict:
+    if seen.prediction is None:
+        return not_inspected(seen.window)
+    return decide(seen.window, seen.prediction, manifest.labels, manifest.thresholds)
+
+
+def _looks(seen: Seen | None) -> Looks | None:
+    """How a capture looks that is seen whole."""
+    if seen is None or seen.prediction is None or seen.pixels is None or seen.window.level.index:
         return None
-    ((_, prediction),) = _judge([patch], classifier)
-    assert prediction is not None
-    return Looks(prediction.embedding, shape_of(patch.pixels))
+    return Looks(seen.prediction.embedding, shape_of(seen.pixels))
 
 
-def _judge(batch: Sequence[Patch], classifier: PatchClassifier) -> Iterator[tuple[Patch, Prediction | None]]:
-    """Patches with what the network believes of them; it is not asked about windows nobody inspected (None)."""
-    seen = [patch.pixels for patch in batch if patch.inspected > 0]
-    predictions = iter(classifier.classify(np.stack(seen)) if seen else ())
-    for patch in batch:
-        yield patch, next(predictions) if patch.inspected > 0 else None
+def _stated(verdicts: Sequence[Verdict], manifest: BundleManifest) -> tuple[Verdict, ...]:
+    """What the inspection states: every window, or where objects are counted one for each of them.
 
-
-def _verdict(patch: Patch, prediction: Prediction | None, manifest: BundleManifest) -> Verdict:
-    if prediction is None:
-        return not_inspected(patch.window)
-    return decide(patch.window, prediction, manifest.labels, manifest.thresholds)
-
-
-def _batches(patches: Iterator[Patch], manifest: BundleManifest) -> Iterator[list[Patch]]:
-    recipe = manifest.recipe
-    size = max(1, min(BATCH, BATCH_BYTES // (recipe.tiling.tile**2 * recipe.channels)))
-    while batch := list(islice(patches, size)):
-        for patch in batch:
-            if patch.pixels.shape[2] != recipe.channels:
-                raise InputError(
-                    "capture does not fit the bundle",
-                    where=recipe.name,
-                    expected=f"{recipe.channels} channels",
-                    got=f"{patch.pixels.shape[2]}",
-                    remedy="route such files to a bundle that was trained on them",
-                    code="wrong-bundle",
-                )
-        yield batch
+    Where there is no object at all the closest call is stated, so that a person can see how clear it was.
+    """
+    recipe, normal = manifest.recipe, manifest.labels.normal
+    if recipe.count is None:
+        return tuple(verdicts)
+    dense = [one for one in verdicts if recipe.domain_tiling.reads_densely(one.window.level)]
+    stated = [one for one in verdicts if not recipe.domain_tiling.reads_densely(one.window.level)]
+    for level in dict.fromkeys(one.window.level for one in dense):
+        stated += objects([one for one in dense if one.window.level == level], normal, recipe.count)
+    return tuple(stated or [max(verdicts, key=lambda one: presence(one, normal))])

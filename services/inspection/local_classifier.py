@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.classifier import Classifier
+from models.dense import DenseClassifier
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 
@@ -15,6 +16,7 @@ class LocalClassifier:
     def __init__(self, bundle: Bundle, device: str | None = None) -> None:
         """Make the bundle ready on a torch device; None = CUDA if there is one."""
         self._classifier = Classifier(bundle, device)
+        self._dense = DenseClassifier(self._classifier) if bundle.manifest.recipe.tiling.dense else None
 
     @property
     def manifest(self) -> BundleManifest:
@@ -24,3 +26,8 @@ class LocalClassifier:
     def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
         """Predict uint8 (N, H, W, C) patches."""
         return self._classifier.predict(pixels)
+
+    def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predict all windows of a block, uint8 (H, W, C)."""
+        assert self._dense is not None, "the recipe asks for no blocks"
+        return self._dense.predict(pixels)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.domain.errors import ConfigurationError, RetryableError, WaferwatchError
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
-from services.inspection.inspecting import PatchClassifier
+from services.inspection.judging import PatchClassifier
 
 Classifiers = Callable[[str], PatchClassifier]
 """The classifier of a route, as it is now; raises one of our errors if there is none yet."""
@@ -29,10 +29,17 @@ class _Guarded:
     manifest: BundleManifest
 
     def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        try:
-            return self.classifier.classify(pixels)
-        except (RetryableError, ConfigurationError) as error:
-            raise Outage(error) from error
+        return _told(self.classifier.classify, pixels)
+
+    def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
+        return _told(self.classifier.classify_block, pixels)
+
+
+def _told(ask: Callable[[NDArray[np.uint8]], Predictions], pixels: NDArray[np.uint8]) -> Predictions:
+    try:
+        return ask(pixels)
+    except (RetryableError, ConfigurationError) as error:
+        raise Outage(error) from error
 
 
 def guarded(classifiers: Classifiers, route: str) -> PatchClassifier:

@@ -10,7 +10,8 @@ from pipelines.ingestion import CaptureReader, open_captures
 from services.inspection.blocks import saved_verdicts
 from services.inspection.dispatch import Dispatch, is_bundles_fault
 from services.inspection.heartbeat import Heartbeat
-from services.inspection.inspecting import PatchClassifier, inspect
+from services.inspection.inspecting import inspect
+from services.inspection.judging import PatchClassifier
 from services.inspection.naming import for_people, named
 from services.inspection.outage import Classifiers, Outage
 from services.inspection.progress import CaptureProgress, Stopping

@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, text, tuple_
 from sqlalchemy.orm import aliased
 
 from models.clusters import heirs
-from models.domain.verdict import Reason
 from services.records.reading import inspection_summary
 from services.records.session import ReadSession, WriteSession, now
 from services.records.tables import (
+    IS_REFUSED,
     CaptureRow,
     ClusterMemberRow,
     ClusterRow,
@@ -74,7 +74,7 @@ def strangers(session: ReadSession, *, limit: int = MOST) -> tuple[Stranger, ...
     wanted = (
         select(InspectionRow.capture_id, InspectionRow.id, InspectionRow.bundle_digest)
         .join(LooksRow, LooksRow.inspection_id == InspectionRow.id)
-        .where(InspectionRow.label.is_(None), InspectionRow.reason != Reason.NOT_INSPECTED, ~judged_since.exists())
+        .where(IS_REFUSED, ~judged_since.exists())
         .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
         .limit(limit)
     )

@@ -73,6 +73,7 @@ def inspection_summary(row: InspectionRow, of: CaptureRow, source: SourceFileRow
         reason=row.reason,
         windows=row.windows,
         counts=row.counts,
+        counted=row.counted,
         warnings=tuple(ReadWarning(**one) for one in row.warnings or ()),
         started_at=row.started_at,
         duration_s=row.duration_s,

@@ -33,6 +33,7 @@ from sqlalchemy import (
     Text,
     TextClause,
     TypeDecorator,
+    false,
     func,
     text,
 )
@@ -246,7 +247,6 @@ class CaptureRow(Base):
 
 WAS_JUDGED = text(f"reason != '{Reason.NOT_INSPECTED.value}'")
 """An inspection that saw something, so that a person can say what it shows."""
-IS_UNLABELLED = text("label IS NULL")
 
 
 _LISTED_BY = ("lot", "product", "step", "tool", "label")
@@ -261,7 +261,6 @@ class InspectionRow(Base):
         _partial("ix_inspection_unknown", IS_REFUSED, "recorded_at", "id"),
         Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
         _partial("ix_inspection_confidence_id", WAS_JUDGED, "confidence", "id"),
-        _partial("ix_inspection_unlabelled", IS_UNLABELLED, "recorded_at", "id"),
         Index("ix_inspection_rule_route_recorded_at", "rule", "route", "recorded_at"),
     )
 
@@ -281,8 +280,11 @@ class InspectionRow(Base):
     novelty: Mapped[float]
     reason: Mapped[Reason]
     windows: Mapped[int]
+    """How many were judged."""
     counts: Mapped[dict[str, Any]]
-    """Windows per label, 'unknown' and 'not inspected' among them."""
+    """Windows per label, 'unknown' and 'not inspected' among them; objects where they are counted."""
+    counted: Mapped[bool] = mapped_column(server_default=false())
+    """True if verdicts are of objects, not of all windows."""
     warnings: Mapped[list[dict[str, Any]] | None]
     """What was odd in the file, which was read nevertheless: code, message, line. NULL: recorded before we kept it."""
     lot: Mapped[str | None]

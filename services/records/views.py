@@ -70,7 +70,8 @@ class InspectionSummary:
         novelty: of that verdict, higher is stranger.
         reason: why.
         windows: how many were judged.
-        counts: windows per label.
+        counts: windows per label; objects where `counted`.
+        counted: True if verdicts are of objects, not of all windows.
         warnings: what was odd in the file, which was read nevertheless.
         started_at: when the inspection began.
         duration_s: how long it took, seconds.
@@ -91,6 +92,7 @@ class InspectionSummary:
     reason: Reason
     windows: int
     counts: Mapping[str, int]
+    counted: bool
     warnings: tuple[ReadWarning, ...]
     started_at: datetime
     duration_s: float

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.bundle import load_bundle
 from models.classifier import Classifier
+from models.dense import DenseClassifier
 from models.domain.verdict import Predictions
 from services.serving.batching import MicroBatcher
 from services.serving.bundle_store import BundleStore
@@ -41,6 +42,7 @@ class ClassifierReplica:
         self._batch_patches = batch_patches
         self._resident: OrderedDict[str, tuple[Classifier, MicroBatcher]] = OrderedDict()
         self._loading = asyncio.Lock()
+        self._one_block = asyncio.Lock()
 
     async def classify(self, digest: str, pixels: NDArray[np.uint8]) -> Predictions:
         """Predict uint8 (N, H, W, C) patches with the bundle of this digest.
@@ -51,6 +53,16 @@ class ClassifierReplica:
         """
         _, batcher = await self._bundle(digest)
         return await batcher.submit(pixels)
+
+    async def classify_block(self, digest: str, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predict all windows of a block, uint8 (H, W, C), with the bundle of this digest.
+
+        Raises:
+            ConfigurationError: the bundle is not installed or damaged, or the block does not fit it.
+        """
+        classifier, _ = await self._bundle(digest)
+        async with self._one_block:  # a block fills the device, and its features a hundred megabytes
+            return await asyncio.to_thread(DenseClassifier(classifier).predict, pixels)
 
     async def _bundle(self, digest: str) -> tuple[Classifier, MicroBatcher]:
         async with self._loading:

@@ -29,10 +29,20 @@ class RemoteClassifier:
             RetryableError: no replica answered in time, one died with the call, or all are overloaded.
             WaferwatchError: whatever the classifier itself raised.
         """
+        return self._ask(self._handle.classify, pixels)
+
+    def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predict all windows of a block, uint8 (H, W, C).
+
+        Raises:
+            RetryableError: likewise.
+            WaferwatchError: likewise.
+        """
+        return self._ask(self._handle.classify_block, pixels)
+
+    def _ask(self, method: Any, pixels: NDArray[np.uint8]) -> Predictions:
         try:
-            answer: Predictions = self._handle.classify.remote(self.manifest.ref.digest, pixels).result(
-                timeout_s=self._timeout_s
-            )
+            answer: Predictions = method.remote(self.manifest.ref.digest, pixels).result(timeout_s=self._timeout_s)
         except RayTaskError as error:
             if isinstance(error.cause, WaferwatchError):
                 raise error.cause from error

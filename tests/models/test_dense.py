@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.classifier import Classifier
 from models.dense import DenseClassifier, VerdictMap
-from models.domain.errors import ConfigurationError
-from models.domain.tiling import Level, starts
+from models.domain.errors import ConfigurationError, InputError
+from models.domain.tiling import Level, Window, starts
 from models.domain.verdict import Labels
 from models.views import SYMMETRIES
 
@@ -30,6 +30,13 @@ NETWORKS: dict[str, dict[str, object]] = {
         "embedding": 6,
         "padding": "none",
         "pooling": "mean+max",
+    },
+    "small, not pooled": {
+        "widths": [4, 8],
+        "convolutions": 1,
+        "embedding": 6,
+        "padding": "none",
+        "pooling": "none",
     },
     "lenet5": {"name": "lenet5"},
 }
@@ -71,8 +78,8 @@ def test_dense_is_patch_by_patch(make_bundle: MakeBundle, network: dict[str, obj
     strong = {"mean": [0.3], "std": [0.05]}
     classifier = Classifier(make_bundle(network=network, views=views, preprocessing=strong, temperature=20.0))
     pixels = picture(83, 70)
-    dense = DenseClassifier(classifier, block=64)
-    verdicts = dense.scan_array(pixels)
+    dense = DenseClassifier(classifier)
+    verdicts = dense.scan_array(pixels, largest=64)
     same(verdicts, patch_by_patch(classifier, pixels, dense.step))
     # the answers differ from place to place, or the comparison would be empty
     assert verdicts.probabilities.std(axis=(0, 1)).max() > 100 * TOLERANCE
@@ -97,7 +104,7 @@ def test_no_result_depends_on_the_blocks(
 ) -> None:
     classifier = Classifier(make_bundle(network=NETWORKS["small"]))
     pixels = picture(height, width, seed)
-    verdicts = DenseClassifier(classifier, step=step, block=block).scan_array(pixels)
+    verdicts = DenseClassifier(classifier, step=step).scan_array(pixels, largest=block)
     same(verdicts, patch_by_patch(classifier, pixels, step))
 
 
@@ -106,14 +113,14 @@ def test_every_pixel_is_seen_and_read_in_blocks(make_bundle: MakeBundle) -> None
     seen = np.zeros((150, 101), bool)
     largest = 0
 
-    def read(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    def read(window: Window) -> NDArray[np.uint8]:
         nonlocal largest
-        seen[top : top + height, left : left + width] = True
-        largest = max(largest, height, width)
-        return pixels[top : top + height, left : left + width]
+        seen[window.top : window.bottom, window.left : window.right] = True
+        largest = max(largest, window.height, window.width)
+        return pixels[window.top : window.bottom, window.left : window.right]
 
-    dense = DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"])), block=50)
-    verdicts = dense.scan(read, 150, 101)
+    dense = DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"])))
+    verdicts = dense.scan(read, 150, 101, largest=50)
     assert seen.all()
     assert largest <= 50
     assert (verdicts.tops[-1], verdicts.lefts[-1]) == (150 - 32, 101 - 32)
@@ -153,7 +160,13 @@ def test_networks_that_look_beyond_their_windows_are_refused(
         DenseClassifier(Classifier(make_bundle(**options)))
 
 
-@pytest.mark.parametrize(("step", "block"), [(3, 100), (0, 100), (36, 100), (4, 31)])
-def test_a_grid_that_does_not_fit_is_refused(make_bundle: MakeBundle, step: int, block: int) -> None:
+@pytest.mark.parametrize("step", [3, 36])
+def test_a_grid_that_does_not_fit_is_refused(make_bundle: MakeBundle, step: int) -> None:
     with pytest.raises(ConfigurationError, match="bad grid"):
-        DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"])), step=step, block=block)
+        DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"])), step=step)
+
+
+@pytest.mark.parametrize("shape", [(31, 40, 2), (33, 40, 2), (40, 40, 3)])
+def test_a_block_that_does_not_fit_is_refused(make_bundle: MakeBundle, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="block does not fit"):
+        DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"]))).predict(np.zeros(shape, np.uint8))

@@ -15,7 +15,7 @@ from models.domain.patch import Patch
 from models.domain.tiling import Window
 from models.domain.verdict import Labels, Predictions
 from models.manifest import BundleManifest, Thresholds
-from models.recipe import Recipe, TilingRecipe
+from models.recipe import CountRecipe, Recipe, TilingRecipe
 
 LABELS = Labels(("Normal", "Scratch", "Ring"), normal="Normal")
 UNINSPECTED = 255
@@ -24,10 +24,18 @@ STRANGE = 99
 """A pixel of this value is like nothing known."""
 
 
-def manifest(digest: str = "b" * 64, *, levels: tuple[int, ...] = (0,), channels: int = 1) -> BundleManifest:
+def manifest(
+    digest: str = "b" * 64,
+    *,
+    levels: tuple[int, ...] = (0,),
+    channels: int = 1,
+    dense: int | None = None,
+    count: CountRecipe | None = None,
+) -> BundleManifest:
+    tiling = TilingRecipe(tile=4, levels=levels, dense=dense)
     return BundleManifest(
         ref=BundleRef("wafer", "3", digest),
-        recipe=Recipe(name="wafer", tiling=TilingRecipe(tile=4, levels=levels), channels=channels),
+        recipe=Recipe(name="wafer", kind=CaptureKind.IMAGE, tiling=tiling, channels=channels, count=count),
         labels=LABELS,
         temperature=1.0,
         thresholds=Thresholds(confidence=0.5, novelty=1.0),
@@ -55,6 +63,14 @@ class FakeClassifier:
             np.zeros((len(pixels), 2), np.float32),
             np.where(first == STRANGE, 2.0, 0.5).astype(np.float32),
         )
+
+    def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """By the very same patches: what a dense pass gives."""
+        tile, step = self.manifest.recipe.tiling.tile, self.manifest.recipe.tiling.dense
+        assert step is not None
+        places = [range(0, length - tile + 1, step) for length in pixels.shape[:2]]
+        cut = [pixels[top : top + tile, left : left + tile] for top in places[0] for left in places[1]]
+        return self.classify(np.stack(cut))
 
 
 @dataclass(frozen=True)

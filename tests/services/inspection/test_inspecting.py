@@ -8,7 +8,7 @@ import pytest
 from models.domain.errors import InputError, RetryableError
 from models.domain.verdict import Reason, Verdict
 from services.inspection import inspect
-from services.inspection.inspecting import BATCH, BATCH_BYTES
+from services.inspection.judging import BATCH, BATCH_BYTES
 from tests.services.inspection.faking import STRANGE, UNINSPECTED, FakeClassifier, image, manifest
 
 ALL = manifest(levels=(-1,))

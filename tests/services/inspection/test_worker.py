@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from models.domain.capture import ReadWarning
 from models.domain.errors import ConfigurationError, RetryableError
 from services.inspection import Worked, Workplace, trying, work, work_once
-from services.inspection.inspecting import BATCH, PatchClassifier
+from services.inspection.judging import BATCH, PatchClassifier
 from services.intake.receiving import Arrival, receive
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy, cancel, claim

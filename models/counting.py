@@ -1,0 +1,78 @@
+"""Objects on a densely judged level: peaks of presence, each counted once (non-maximum suppression).
+
+Windows a few pixels apart answer for the same object many times. What a network trained to answer for the middle of a
+window says is highest where the middle is on the object; sums over a small neighbourhood tell where, because
+probabilities near one are all alike.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from models.domain.verdict import Reason, Verdict
+from models.recipe import CountRecipe
+
+
+def presence(verdict: Verdict, normal: str | None) -> float:
+    """Probability that something is there: that it is not normal, as far as a verdict tells (its two likeliest)."""
+    if verdict.reason is Reason.NOT_INSPECTED:
+        return 0.0
+    if normal is None:
+        return verdict.confidence
+    if verdict.likeliest == normal:
+        return 1 - verdict.confidence
+    if verdict.runner_up == normal:
+        return 1 - verdict.runner_up_confidence
+    return min(1.0, verdict.confidence + verdict.runner_up_confidence)
+
+
+def objects(verdicts: Sequence[Verdict], normal: str | None, recipe: CountRecipe) -> tuple[Verdict, ...]:
+    """The verdicts of the windows whose middles are objects, the clearest first.
+
+    Args:
+        verdicts: of all windows of one level, on a grid, in any order.
+        normal: the label that means that nothing is there.
+        recipe: from which presence on, and how far apart two objects are at least.
+    """
+    if not verdicts:
+        return ()
+    rows, row = np.unique([one.window.top for one in verdicts], return_inverse=True)
+    columns, column = np.unique([one.window.left for one in verdicts], return_inverse=True)
+    there = np.zeros((len(rows), len(columns)))
+    there[row, column] = [presence(one, normal) for one in verdicts]
+    number = np.full(there.shape, -1)
+    number[row, column] = np.arange(len(verdicts))
+    return tuple(verdicts[number[place]] for place in peaks(there, rows, columns, recipe))
+
+
+def peaks(
+    there: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64], recipe: CountRecipe
+) -> list[tuple[int, int]]:
+    """Places of a presence map that are one object each, the clearest first.
+
+    Args:
+        there: (R, C), presence of windows on a grid.
+        rows: (R,), their first rows in pixels, ascending.
+        columns: (C,), their first columns.
+        recipe: threshold and radius.
+    """
+    steps = (float(np.median(np.diff(line))) if len(line) > 1 else 1.0 for line in (rows, columns))
+    clearness = gaussian_filter(there, [recipe.radius / 2 / step for step in steps], mode="constant")
+    alive = there >= recipe.presence
+    candidates = np.argwhere(alive)
+    found: list[tuple[int, int]] = []
+    for row, column in candidates[np.argsort(-clearness[alive], kind="stable")].tolist():
+        if not alive[row, column]:
+            continue
+        found.append((row, column))
+        near_rows = _within(rows, rows[row], recipe.radius)
+        near_columns = _within(columns, columns[column], recipe.radius)
+        far = np.hypot(rows[near_rows, None] - rows[row], columns[None, near_columns] - columns[column])
+        alive[near_rows, near_columns] &= far > recipe.radius
+    return found
+
+
+def _within(line: NDArray[np.int64], place: int, radius: int) -> slice:
+    return slice(int(np.searchsorted(line, place - radius)), int(np.searchsorted(line, place + radius, side="right")))
