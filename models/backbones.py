@@ -3,6 +3,7 @@
 Their heads are left out: `models.network` puts one linear layer on the embedding.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.error import URLError
 
@@ -13,21 +14,23 @@ from torch import Tensor, nn
 from models.domain.errors import ConfigurationError, RetryableError
 from models.parts import Parts, too_small
 
+Weights = str | Mapping[str, Tensor] | None
 Halves = tuple[nn.Module, nn.Module]
 """Features and embedding."""
 
 
-def torchvision_parts(name: str, channels: int, tile: int, weights: str | None) -> Parts:
+def torchvision_parts(name: str, channels: int, tile: int, weights: Weights) -> Parts:
     """Make the named network.
 
     Args:
         name: as torchvision spells it.
         channels: of the input; weights made for RGB are spread over them.
         tile: side of the input.
-        weights: torchvision's name of a set of weights (downloaded), or None for fresh ones.
+        weights: torchvision's name of a set of weights (downloaded), the weights themselves as torchvision names
+            them, or None for fresh ones.
 
     Raises:
-        ConfigurationError: no such network, or the tile is too small for it.
+        ConfigurationError: no such network, the tile is too small for it, or the weights are not its own.
         RetryableError: the weights cannot be downloaded now.
     """
     try:
@@ -44,38 +47,44 @@ def torchvision_parts(name: str, channels: int, tile: int, weights: str | None) 
     return Parts(features, embed, _embedding_width(nn.Sequential(features, embed), name, channels, tile))
 
 
-def _parts(name: str, weights: str | None) -> Halves:  # noqa: C901, PLR0911, PLR0912 - one line for each network
+def _parts(name: str, weights: Weights) -> Halves:
+    network = _network(name, weights)
     match name:
-        case "alexnet":
-            return _convolutions_then_layers(zoo.alexnet(weights=weights))
-        case "vgg11_bn":
-            return _convolutions_then_layers(zoo.vgg11_bn(weights=weights))
-        case "vgg16_bn":
-            return _convolutions_then_layers(zoo.vgg16_bn(weights=weights))
-        case "resnet18":
-            return _resnet(zoo.resnet18(weights=weights))
-        case "resnet34":
-            return _resnet(zoo.resnet34(weights=weights))
-        case "resnet50":
-            return _resnet(zoo.resnet50(weights=weights))
+        case "resnet18" | "resnet34" | "resnet50":
+            return _resnet(network)
         case "densenet121":
-            return (nn.Sequential(zoo.densenet121(weights=weights).features, nn.ReLU(inplace=True)), _pooled())
+            return (nn.Sequential(network.features, nn.ReLU(inplace=True)), _pooled())
         case "squeezenet1_1":
-            return (zoo.squeezenet1_1(weights=weights).features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
-        case "mobilenet_v3_small":
-            return _convolutions_then_layers(zoo.mobilenet_v3_small(weights=weights))
-        case "mobilenet_v3_large":
-            return _convolutions_then_layers(zoo.mobilenet_v3_large(weights=weights))
+            return (network.features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
         case "inception_v3":
-            return _inception(weights)
-        case "efficientnet_b0":
-            return _convolutions_then_layers(zoo.efficientnet_b0(weights=weights))
-        case "efficientnet_v2_s":
-            return _convolutions_then_layers(zoo.efficientnet_v2_s(weights=weights))
+            return _inception(network)
         case "convnext_tiny":
-            return _convnext(zoo.convnext_tiny(weights=weights))
+            return _convnext(network)
         case _:
-            raise ConfigurationError("no such network", where="recipe.network.name", got=name)
+            return _convolutions_then_layers(network)
+
+
+def _network(name: str, weights: Weights) -> Any:
+    """Torchvision's own network, with the weights in it."""
+    named = weights if isinstance(weights, str) else None
+    options: dict[str, Any] = {}
+    if name == "inception_v3":  # ready weights come with the auxiliary head, which helps only very long training
+        options = {"transform_input": False} if weights else {"aux_logits": False, "init_weights": False}
+    try:
+        network = zoo.get_model(name, weights=named, **options)
+    except ValueError as error:
+        raise ConfigurationError("no such network", where="recipe.network.name", got=name) from error
+    if isinstance(weights, Mapping):
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "ready weights are not of this network",
+                where=f"recipe.network.name: {name}",
+                expected="a state dict as torchvision names it",
+                got=str(error)[:300],
+            ) from error
+    return network
 
 
 def _convolutions_then_layers(network: Any) -> Halves:
@@ -93,12 +102,7 @@ def _convnext(network: Any) -> Halves:
     return (network.features, nn.Sequential(network.avgpool, *list(network.classifier)[:-1]))
 
 
-def _inception(weights: str | None) -> Halves:
-    """Inception v3 without its auxiliary head, which helps only very long training."""
-    if weights is None:
-        network: Any = zoo.inception_v3(weights=None, aux_logits=False, init_weights=False)
-    else:
-        network = zoo.inception_v3(weights=weights, transform_input=False)
+def _inception(network: Any) -> Halves:
     without = {"AuxLogits", "avgpool", "dropout", "fc"}
     features = nn.Sequential(*(module for name, module in network.named_children() if name not in without))
     return (features, nn.Sequential(*_pooled(), nn.Dropout(0.5)))
@@ -126,12 +130,16 @@ def _with_channels(old: nn.Conv2d, channels: int, *, keep_weights: bool) -> nn.C
         bias=old.bias is not None,
     )
     if keep_weights:
-        # every channel gets the mean of the RGB filters, scaled so that the sum over channels keeps its size
-        mean: Tensor = old.weight.data.mean(dim=1, keepdim=True) * (3 / channels)
-        new.weight.data.copy_(mean.expand_as(new.weight))
+        new.weight.data.copy_(spread_channels(old.weight.data, channels))
         if old.bias is not None and new.bias is not None:
             new.bias.data.copy_(old.bias.data)
     return new
+
+
+def spread_channels(weight: Tensor, channels: int) -> Tensor:
+    """Filters (F, C, h, w) for another number of input channels: each gets their mean, scaled to keep the sum."""
+    mean = weight.mean(dim=1, keepdim=True) * (weight.shape[1] / channels)
+    return mean.expand(-1, channels, -1, -1).contiguous()
 
 
 def _embedding_width(network: nn.Module, name: str, channels: int, tile: int) -> int:

@@ -55,13 +55,16 @@ class MeanMax(nn.Module):
         return torch.cat((features.mean((2, 3), keepdim=True), features.amax((2, 3), keepdim=True)), dim=1)
 
 
-def build_network(recipe: Recipe, classes: int, *, pretrained: bool = False) -> Network:
+def build_network(
+    recipe: Recipe, classes: int, *, pretrained: bool = False, ready: Mapping[str, Tensor] | None = None
+) -> Network:
     """Make the network a recipe names, with fresh weights.
 
     Args:
         recipe: network, channels and tile.
         classes: number of outputs.
         pretrained: start from torchvision's weights where the recipe says so; downloads. Loading a bundle never does.
+        ready: start a torchvision network from these weights, as torchvision names them, instead.
 
     Raises:
         ConfigurationError: the tile is too small for the network, or our own networks are asked for foreign weights.
@@ -74,11 +77,12 @@ def build_network(recipe: Recipe, classes: int, *, pretrained: bool = False) -> 
             where=f"recipe.network: {recipe.network.name}",
             remedy="leave network.weights empty or name a torchvision network",
         )
-    parts = _parts(recipe.network, channels, tile, pretrained)
+    weights = ready if ready is not None else recipe.network.weights if pretrained else None
+    parts = _parts(recipe.network, channels, tile, weights)
     return Network(parts.features, parts.embed, nn.Linear(parts.width, classes))
 
 
-def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) -> Parts:
+def _parts(recipe: NetworkRecipe, channels: int, tile: int, weights: str | Mapping[str, Tensor] | None) -> Parts:
     match recipe.name:
         case "small":
             return small(recipe, channels, tile)
@@ -90,7 +94,7 @@ def _parts(recipe: NetworkRecipe, channels: int, tile: int, pretrained: bool) ->
             # not at the top: importing torchvision takes as long as torch, and our own networks do without
             from models.backbones import torchvision_parts  # noqa: PLC0415
 
-            return torchvision_parts(recipe.name, channels, tile, recipe.weights if pretrained else None)
+            return torchvision_parts(recipe.name, channels, tile, weights)
 
 
 def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:

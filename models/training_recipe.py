@@ -49,6 +49,22 @@ class AugmentationRecipe(Section):
     photometry: Share = 0.0
 
 
+class TransferRecipe(Section):
+    """How a network that starts from ready weights learns (`pipelines.training.layer_groups`).
+
+    Attributes:
+        head_epochs: first epochs in which the head alone learns; it is new, and its errors would spoil the rest.
+        unfreeze_every: epochs after which one more group of layers joins, from the head down; 0 = all at once.
+        rate_ratio: each group of layers learns this many times slower than the one behind it.
+        frozen_statistics: batch normalisation keeps the statistics it came with: for small batches or little data.
+    """
+
+    head_epochs: NonNegativeInt = 1
+    unfreeze_every: NonNegativeInt = 0
+    rate_ratio: Annotated[float, Field(ge=1, le=10)] = 3.0
+    frozen_statistics: bool = False
+
+
 class TrainingRecipe(Section):
     """How the weights are found.
 
@@ -73,6 +89,7 @@ class TrainingRecipe(Section):
         patience: epochs without a better validation figure before training ends; None = never early.
         precision: `auto` takes bfloat16 where the device computes with it.
         augmentation: changes that keep the label.
+        transfer: how ready weights are taken further; None = all layers learn from the start, at one rate.
         strangers: patches that belong to no class, made of known ones, per patch of a batch; exclusive labels only.
         seed: of everything random.
     """
@@ -96,5 +113,6 @@ class TrainingRecipe(Section):
     patience: PositiveInt | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     augmentation: AugmentationRecipe = AugmentationRecipe()
+    transfer: TransferRecipe | None = None
     strangers: Share = 0.0
     seed: NonNegativeInt = 0

@@ -24,11 +24,13 @@ from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.samples import DatasetKind
 from pipelines.training import imbalance
 from pipelines.training.augmentation import Augmenter
+from pipelines.training.layer_groups import set_learning
 from pipelines.training.losses import Loss, build_loss
 from pipelines.training.schedule import momentum_at, rate_share
 from pipelines.training.scoring import Score, logits_of, score
 from pipelines.training.state import EpochRecord, State
 from pipelines.training.strangers import with_strangers
+from pipelines.training.team import ALONE, Team
 
 _ON_DEVICE_BYTES = 8 << 30
 """Pixels up to this size are moved to the accelerator once instead of batch by batch."""
@@ -108,14 +110,21 @@ class Fit:
     frequencies: NDArray[np.float64]
 
 
-def fit(job: Job, state: State, observers: tuple[Observer, ...] = ()) -> Fit:
+def fit(job: Job, state: State, observers: tuple[Observer, ...] = (), team: Team = ALONE) -> Fit:
     """Train from `state` on, fresh or resumed, until the recipe's epochs are over or validation stalls.
+
+    Args:
+        job: what, on what, where.
+        state: the same in all members of a team.
+        observers: who is told.
+        team: which share of every batch is this process's.
 
     Raises:
         ConfigurationError: the loss is no number any more, or the recipe does not fit the patches.
     """
     recipe = job.recipe.training
-    run = _Run.prepare(job, state)
+    run = _Run.prepare(job, state, team)
+    team.check(run.batch)
     with _determined(job.device):
         while state.epoch < run.epochs:
             if state.epoch == recipe.epochs or _stalled(recipe, state):
@@ -123,7 +132,7 @@ def fit(job: Job, state: State, observers: tuple[Observer, ...] = ()) -> Fit:
                     break
                 state.network.load_state_dict(state.best_weights)
                 state.epoch = recipe.epochs
-            record = run.epoch(observers)
+            record = team.agree(run.epoch(observers))
             state.close(record)
             if record.epoch - max(state.best_epoch, state.dropped_at) >= _PLATEAU_EPOCHS:
                 state.drops, state.dropped_at = state.drops + 1, record.epoch
@@ -159,9 +168,10 @@ class _Run:
     pixels: Tensor
     targets: Tensor
     dtype: torch.dtype
+    team: Team
 
     @classmethod
-    def prepare(cls, job: Job, state: State) -> "_Run":
+    def prepare(cls, job: Job, state: State, team: Team) -> "_Run":
         recipe, device = job.recipe, job.device
         state.network.to(device).to(memory_format=torch.channels_last)
         if state.average is not None:
@@ -177,6 +187,7 @@ class _Run:
             pixels=pixels.to(device) if pixels.nbytes <= _ON_DEVICE_BYTES else pixels,
             targets=torch.from_numpy(job.train.targets).float().to(device),
             dtype=precision_of(recipe.training, device),
+            team=team,
         )
 
     @property
@@ -208,20 +219,21 @@ class _Run:
         """Train one epoch and validate."""
         recipe, device, number = self.job.recipe.training, self.job.device, self.state.epoch
         began = time.perf_counter()
-        torch.manual_seed(recipe.seed * 1_000_003 + number)  # dropout
-        generator = Generator(device).manual_seed(recipe.seed * 1_000_003 + number)
+        seed = (recipe.seed * 1_000_003 + number) * self.team.size + self.team.rank
+        torch.manual_seed(seed)  # dropout
+        generator = Generator(device).manual_seed(seed)
         drawn = self.drawn(number)
         loss = self._loss(drawn)
+        set_learning(self.state.network, recipe, number)
         total, augmenting, rate = 0.0, 0.0, 0.0
         for step in range(self.steps):
-            rows = torch.from_numpy(drawn[step * self.batch : (step + 1) * self.batch])
+            rows = self.team.share(torch.from_numpy(drawn[step * self.batch : (step + 1) * self.batch]))
             pixels = self.pixels[rows.to(self.pixels.device)].to(device)
             picked = time.perf_counter()
             pixels, targets = self.augmenter(pixels, self.targets[rows.to(device)], generator)
             if recipe.strangers and self.job.train.labels.exclusive:
                 pixels, targets = with_strangers(pixels, targets, self.job.train.labels, recipe.strangers, generator)
             augmenting += time.perf_counter() - picked
-            self._train_mode(head_only=number >= recipe.epochs)
             rate = self._set_rate(number, step)
             value = self._step(pixels, targets, loss)
             if not math.isfinite(value):
@@ -234,6 +246,7 @@ class _Run:
             total += value
             for observer in observers:
                 observer.on_step(number * self.steps + step + 1, self.epochs * self.steps, value)
+        self.team.share_statistics(self.state.network)
         trained = time.perf_counter() - began
         valid = self._validate()
         return EpochRecord(
@@ -252,14 +265,6 @@ class _Run:
         counts = torch.from_numpy(train.targets[drawn].sum(0, dtype=np.int64)).to(self.job.device)
         return build_loss(self.job.recipe.training, counts, len(drawn), exclusive=train.labels.exclusive)
 
-    def _train_mode(self, *, head_only: bool) -> None:
-        """In the second stage only the head learns; the rest, statistics of batch normalisation included, rests."""
-        network = self.state.network
-        network.train()
-        if head_only:
-            network.features.eval().requires_grad_(False)
-            network.embed.eval().requires_grad_(False)
-
     def _set_rate(self, epoch: int, step: int) -> float:
         recipe = self.job.recipe.training
         if epoch < recipe.epochs:
@@ -270,7 +275,7 @@ class _Run:
             share = 0.05 * (1 + math.cos(math.pi * done))
         momentum = momentum_at(recipe, share)
         for group in self.state.optimiser.param_groups:
-            group["lr"] = recipe.lr * share
+            group["lr"] = recipe.lr * share * group["share"]
             if momentum is not None and "betas" in group:
                 group["betas"] = (momentum, group["betas"][1])
             elif momentum is not None:
@@ -284,6 +289,7 @@ class _Run:
         value = loss(logits, targets)
         state.optimiser.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
+        self.team.average_gradients(state.network)
         if recipe.clip is not None:
             torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip)
         state.optimiser.step()

@@ -17,6 +17,7 @@ from models.domain.errors import ConfigurationError
 from models.network import Network
 from models.training_recipe import TrainingRecipe
 from pipelines.training.average import MovingAverage
+from pipelines.training.layer_groups import parameter_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,7 @@ def new_state(recipe: TrainingRecipe, network: Network) -> State:
 
 
 def _optimiser(recipe: TrainingRecipe, network: Network) -> torch.optim.Optimizer:
-    # Norms and biases are not decayed: pulling them to zero regularises nothing.
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = parameter_groups(network, recipe)
     match recipe.optimiser:
         case "adamw":
             return torch.optim.AdamW(groups, lr=recipe.lr)
@@ -154,3 +152,21 @@ def load_checkpoint(path: Path, state: State, identity: str) -> None:
     for name in ("epoch", "best_epoch", "best_score", "best_weights", "drops", "dropped_at"):
         setattr(state, name, content[name])
     state.curves = [EpochRecord(**record) for record in content["curves"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointer:
+    """Saves the state after every epoch; an observer of the loop."""
+
+    path: Path
+    identity: str
+
+    def on_stage(self, name: str) -> None:
+        """Nothing to save."""
+
+    def on_step(self, done: int, total: int, loss: float) -> None:
+        """Between epochs only: then the state is small and whole."""
+
+    def on_epoch(self, record: EpochRecord, state: State) -> None:  # noqa: ARG002 - the Protocol's signature
+        """Save."""
+        save_checkpoint(self.path, state, self.identity)

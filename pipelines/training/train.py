@@ -12,9 +12,8 @@ from models.classifier import Classifier
 from models.domain.capture import CaptureKind
 from models.domain.errors import ConfigurationError
 from models.domain.inspection import BundleRef
-from models.network import Network, build_network
+from models.network import Network
 from models.recipe import Recipe
-from pipelines.dataset.loading import load_patches
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
 from pipelines.dataset.samples import DatasetKind
 from pipelines.evaluation.artefacts import write_artefacts
@@ -22,12 +21,14 @@ from pipelines.evaluation.card import markdown, sections
 from pipelines.evaluation.evaluate import examine
 from pipelines.evaluation.report import Report
 from pipelines.training.augmentation import Augmenter
+from pipelines.training.beginning import job_of, state_of
 from pipelines.training.calibration import Calibrated, calibrate
 from pipelines.training.diagnosis import curves_figure, diagnose
 from pipelines.training.gallery import gallery
 from pipelines.training.loop import Fit, Job, Observer, fit
 from pipelines.training.progress import TrainingProgress
-from pipelines.training.state import EpochRecord, State, load_checkpoint, new_state, save_checkpoint
+from pipelines.training.ready_weights import ReadyWeights, load_ready_weights
+from pipelines.training.state import Checkpointer, load_checkpoint
 from pipelines.training.tracking import Tracker
 
 REPORT = "report"
@@ -64,6 +65,8 @@ def train(
     out_dir: str | Path,
     tracking_uri: str | None = None,
     *,
+    start: str | Path | None = None,
+    workers: int = 1,
     progress: Observer | None = None,
     device: str | None = None,
 ) -> Trained:
@@ -74,6 +77,8 @@ def train(
         data_dir: the dataset; its training and validation splits are used, its test split is only measured on.
         out_dir: of the bundle; an older bundle there is replaced at the end.
         tracking_uri: of MLflow; None = no tracking.
+        start: bundle's folder or file with weights to start from; `recipe.training.transfer` says how.
+        workers: processes that share each batch, started by Ray Train; see `pipelines.training.together`.
         progress: told how it goes; None = a bar on the terminal.
         device: torch device; None = CUDA if there is one.
 
@@ -86,12 +91,24 @@ def train(
     _check(recipe, dataset)
     if progress is None:
         with TrainingProgress() as bar:
-            return train(recipe, data_dir, out_dir, tracking_uri, progress=bar, device=device)
+            return train(
+                recipe, data_dir, out_dir, tracking_uri, start=start, workers=workers, progress=bar, device=device
+            )
     tracker = Tracker(tracking_uri, recipe, dataset) if tracking_uri else None
     observers: tuple[Observer, ...] = (progress,) if tracker is None else (progress, tracker)
     finished = False
     try:
-        run = _Run(recipe, Path(data_dir), dataset, directory, torch.device(device or _best_device()), observers)
+        run = _Run(
+            recipe=recipe,
+            data_dir=Path(data_dir),
+            dataset=dataset,
+            directory=directory,
+            device=torch.device(device or _best_device()),
+            observers=observers,
+            start=None if start is None else Path(start).absolute(),
+            ready=None if start is None else load_ready_weights(start),
+            workers=workers,
+        )
         trained = run.run(tracker)
         finished = True
     finally:
@@ -108,10 +125,13 @@ class _Run:
     directory: Path
     device: torch.device
     observers: Sequence[Observer]
+    start: Path | None
+    ready: ReadyWeights | None
+    workers: int
 
     def run(self, tracker: Tracker | None) -> Trained:
         self._stage("drawing patches")
-        job = self._job()
+        job = job_of(self.recipe, self.data_dir, self.device)
         network, found = self._fit(job)
         self._stage("calibrating")
         calibrated = calibrate(job, network, self.dataset.fingerprint)
@@ -128,26 +148,28 @@ class _Run:
         self._checkpoint.unlink(missing_ok=True)
         return Trained(self.directory, manifest, report, diagnosis, tracker.run_id if tracker else None)
 
-    def _job(self) -> Job:
-        recipe = self.recipe
-        patches = load_patches(
-            self.data_dir, tile=recipe.tiling.tile, channels=recipe.channels, splits=("train", "valid")
-        )
-        return Job(recipe, self.dataset.kind, patches.split("train"), patches.split("valid"), self.device)
-
     def _fit(self, job: Job) -> tuple[Network, Fit]:
-        self._stage("training")
+        self._stage("training" if self.workers == 1 else f"training with {self.workers} workers")
         self.directory.mkdir(parents=True, exist_ok=True)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.recipe.training.seed)
-            network = build_network(self.recipe, len(job.train.labels.names), pretrained=True)
-        state = new_state(self.recipe.training, network)
-        identity = run_identity(self.recipe, self.dataset.fingerprint)
+        state = state_of(self.recipe, job.train.labels, self.ready)
+        identity = run_identity(self.recipe, self.dataset.fingerprint, self.ready)
+        if self.workers > 1:
+            self._fit_together(identity)
         if self._checkpoint.exists():
             load_checkpoint(self._checkpoint, state, identity)
-        found = fit(job, state, (*self.observers, _Checkpointer(self._checkpoint, identity)))
-        network.load_state_dict(found.weights)
-        return network, found
+        if self.workers > 1:
+            for record in state.curves:
+                for observer in self.observers:
+                    observer.on_epoch(record, state)
+        found = fit(job, state, (*self.observers, Checkpointer(self._checkpoint, identity)))
+        state.network.load_state_dict(found.weights)
+        return state.network, found
+
+    def _fit_together(self, identity: str) -> None:
+        from pipelines.training.together import Plan, fit_together  # noqa: PLC0415 - Ray takes seconds to import
+
+        plan = Plan(self.recipe, self.data_dir.absolute(), self._checkpoint.absolute(), identity, self.start)
+        fit_together(plan, self.workers)
 
     def _measure(self, calibrated: Calibrated, found: Fit, diagnosis: str) -> tuple[BundleManifest, Report]:
         """Save the bundle, measure what was saved on the test split, and save it again with figures and card."""
@@ -159,6 +181,7 @@ class _Run:
         figures = {f"test.{name}": value for name, value in examination.report.figures.items()}
         figures |= {"valid.macro_f1": found.curves[found.best_epoch].score} | dict(calibrated.figures)
         remarks = (
+            *(() if self.ready is None else (f"Started from the weights of {self.ready.where}.",)),
             f"Learning curves: {diagnosis}",
             f"Refusals promised on known patches: {calibrated.figures['refusal.promised']:.1%} as novel; realised on "
             f"other validation lots, novel or unsure: {calibrated.figures['refusal.realised']:.1%}, in the worst lot "
@@ -186,27 +209,10 @@ class _Run:
         return self.directory / "checkpoint.pt"
 
 
-@dataclass(frozen=True, slots=True)
-class _Checkpointer:
-    """Saves the state after every epoch; an observer of the loop."""
-
-    path: Path
-    identity: str
-
-    def on_stage(self, name: str) -> None:
-        """Nothing to save."""
-
-    def on_step(self, done: int, total: int, loss: float) -> None:
-        """Between epochs only: then the state is small and whole."""
-
-    def on_epoch(self, record: EpochRecord, state: State) -> None:  # noqa: ARG002 - the Protocol's signature
-        """Save."""
-        save_checkpoint(self.path, state, self.identity)
-
-
-def run_identity(recipe: Recipe, fingerprint: str) -> str:
+def run_identity(recipe: Recipe, fingerprint: str, ready: ReadyWeights | None = None) -> str:
     """Hash of all that determines a training: a checkpoint of another recipe or dataset must not be continued."""
-    return hashlib.sha256(f"{recipe.model_dump_json()} {fingerprint}".encode()).hexdigest()
+    start = "" if ready is None else f" {ready.digest}"
+    return hashlib.sha256(f"{recipe.model_dump_json()} {fingerprint}{start}".encode()).hexdigest()
 
 
 def _best_device() -> str:

@@ -122,11 +122,18 @@ def train(
     data: Annotated[Path, typer.Option(help="Dataset folder, as 'dataset import' makes it.")],
     out: Annotated[Path, typer.Option(help="Folder of the bundle to make.")],
     tracking: Tracking = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Bundle's folder or file with weights to start from (transfer learning).")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes or GPUs that share each batch, by Ray Train.", min=1)] = 1,
     threads: Annotated[int | None, typer.Option(help="CPU threads; by default all cores.")] = None,
 ) -> None:
     """Train a model as a recipe says; the run is logged to MLflow, the bundle lands in OUT.
 
-    A killed run goes on where it stopped when the same command is given again.
+    A killed run goes on where it stopped when the same command is given again. --start takes the layers of a bundle, or
+    of a file as torchvision writes them, further; the recipe's section training.transfer says which learn when. With
+    --workers the machines of a Ray cluster (RAY_ADDRESS) train together; data and output must be at the same path on
+    all of them.
 
     Example: waferwatch train pipelines/recipes/wafer.yaml --data data/wm811k --out bundles/wafer
     """
@@ -137,7 +144,7 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    result = run(Recipe.load(recipe), data, out, tracking_uri=_tracking(tracking))
+    result = run(Recipe.load(recipe), data, out, tracking_uri=_tracking(tracking), start=start, workers=workers)
     terminal.print(f"bundle: {out}   digest {result.ref.digest[:12]}")
 
 
