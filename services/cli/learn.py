@@ -1,4 +1,4 @@
-"""Verbs that make models: `dataset import`, `dataset from-labels`, `train`, `evaluate`, `release`, `model summary`."""
+"""Verbs that make models: `dataset …`, `train`, `search`, `evaluate`, `release`, `model summary`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,7 @@ def add_learning(app: typer.Typer) -> None:
     model.command()(summary)
     app.add_typer(model, name="model")
     app.command()(train)
+    app.command()(search)
     app.command()(evaluate)
     app.command()(release)
 
@@ -146,6 +147,53 @@ def train(
         torch.set_num_threads(threads)
     result = run(Recipe.load(recipe), data, out, tracking_uri=_tracking(tracking), start=start, workers=workers)
     terminal.print(f"bundle: {out}   digest {result.ref.digest[:12]}")
+
+
+def search(
+    recipe: Annotated[Path, typer.Argument(help="Recipe whose other values stay as they are.")],
+    space: Annotated[Path, typer.Argument(help="What may change, such as pipelines/recipes/search/wafer.yaml.")],
+    data: Annotated[Path, typer.Option(help="Dataset folder; its test split is not read.")],
+    out: Annotated[Path, typer.Option(help="Folder of the study and of the best recipe.")],
+    trials: Annotated[int, typer.Option(help="Trainings in all, those of an earlier call included.", min=1)] = 20,
+    tracking: Tracking = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; by default all cores.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Search for better values of a recipe: many trainings, judged on validation lots, hopeless ones ended early.
+
+    A killed search goes on where it stopped when the same command is given again. The best recipe lands in
+    OUT/best.yaml; its score was chosen for, so it flatters: train it, and let the test split say.
+
+    Example: waferwatch search pipelines/recipes/wafer.yaml pipelines/recipes/search/wafer.yaml --data data/wm811k
+    --out search/wafer
+    """
+    import torch
+
+    from models.recipe import Recipe
+    from pipelines.training.progress import TrainingProgress
+    from pipelines.training.search import search as run
+    from pipelines.training.search_space import Space
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with TrainingProgress() as bar:
+        found = run(
+            Recipe.load(recipe),
+            Space.load(space),
+            data,
+            out,
+            trials,
+            tracking_uri=_tracking(tracking),
+            observers=(bar,),
+        )
+    if as_json:
+        print_json(found.tried)
+        return
+    names = list(found.tried[0].values)
+    rows = [(one.number, one.outcome, one.score, *(one.values.get(name) for name in names)) for one in found.tried]
+    title = f"macro-F1 on validation lots, best {found.score:.3f}"
+    print_table(title, ("training", "outcome", "score", *(name.rpartition(".")[2] for name in names)), rows)
+    terminal.print(f"best recipe: {out / 'best.yaml'}")
 
 
 def evaluate(

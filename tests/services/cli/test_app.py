@@ -19,7 +19,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 @pytest.mark.parametrize(
     "verb",
     [
-        *("demo", "up", "read", "inspect", "train", "evaluate", "release", "simulate", "ingest"),
+        *("demo", "up", "read", "inspect", "train", "search", "evaluate", "release", "simulate", "ingest"),
         *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary"),
         *(f"benchmark {name}" for name in ("wm811k", "wm811k-official", "mixedwm38", "sealions", "left-out", "folds")),
     ],
