@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.domain.errors import ConfigurationError
 from services.access.roles import OF_PEOPLE, Role
+from services.priority import Priority
 
 PREFIX = "WAFERWATCH_"
 
@@ -48,10 +49,13 @@ class Settings(BaseSettings):
         watch_every_s: pause between two looks, seconds; a file is taken once two looks saw the same size and time.
         watch_deadline_s: how long a file may stay incomplete before it is quarantined, seconds.
         watch_include: file names taken, shell patterns; comma-separated JSON list in the environment.
-        reading: YAML file that says what files do not say of themselves, see `pipelines.ingestion.options`.
         watch_exclude: file names left alone; the defaults are what tools call files they are still writing.
         reading: YAML file of what files do not say of themselves (mirrored coordinates of a tool, columns of tables);
             see `pipelines.ingestion.options`.
+        watch_priorities: how urgent files are, by shell patterns of their paths below `watch_dir`; a JSON object in the
+            environment, such as {"held/*": "held", "archive/*": "backfill"}.
+        quota_files: how many files of one sender may be unfinished at a time; further uploads are answered 429, further
+            files wait in the watch folder, of which each folder is a sender.
         afterwards: what happens to the source file once its row is committed.
         done_dir: where `afterwards=move` puts it.
         file_limit_bytes: largest file accepted.
@@ -103,6 +107,8 @@ class Settings(BaseSettings):
     watch_deadline_s: float = Field(default=300.0, ge=0)
     watch_include: tuple[str, ...] = ("*",)
     watch_exclude: tuple[str, ...] = (".*", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "~*", "*~")
+    watch_priorities: dict[str, Priority] = Field(default_factory=dict)
+    quota_files: int = Field(default=10_000, ge=1)
     reading: Path | None = None
     afterwards: Afterwards = Afterwards.KEEP
     done_dir: Path = Field(default_factory=lambda known: known["home"] / "done")

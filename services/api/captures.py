@@ -14,6 +14,7 @@ from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX, InspectionAnswer, JobAnswer, UploadAnswer
 from services.api.wiring import Accepted, Caller, Wired, Wiring
 from services.intake.receiving import key_of
+from services.priority import Priority
 from services.records import queries
 from services.records.tables import JobState
 from services.records.views import InspectionSummary, JobSummary
@@ -23,6 +24,7 @@ _FINISHED = (JobState.DONE, JobState.DEAD, JobState.QUARANTINED, JobState.CANCEL
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"description": "The file is larger than WAFERWATCH_UPLOAD_LIMIT_BYTES."},
     422: {"description": "The file cannot be inspected (only when waited for): it is in quarantine, with this reason."},
+    429: {"description": "Too many files of this sender wait (WAFERWATCH_QUOTA_FILES): send it later."},
     503: {"description": "The database or the disk is not available now; nothing was taken in."},
 }
 routes = APIRouter(prefix=PREFIX, tags=["captures"])
@@ -41,6 +43,9 @@ async def upload(
     caller: Caller,
     file: UploadFile,
     wait: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the verdicts.")] = 0,
+    priority: Annotated[Priority, Query(description="'held' goes before everything else, 'backfill' behind.")] = (
+        Priority.NORMAL
+    ),
     idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
 ) -> UploadAnswer:
     """Take a file in for inspection.
@@ -50,7 +55,9 @@ async def upload(
     """
     name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1] or "upload"
     arrival = key_of("upload", caller.name, idempotency_key) if idempotency_key else None
-    accepted = await run_in_threadpool(wired.accept, file.file, name=name, sender=caller.name, arrival=arrival)
+    accepted = await run_in_threadpool(
+        wired.accept, file.file, name=name, sender=caller.name, arrival=arrival, priority=priority
+    )
     job = await _settled(wired, accepted, wait)
     if wait and job.state is JobState.QUARANTINED and job.error is not None:
         reason = job.error

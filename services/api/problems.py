@@ -5,7 +5,7 @@ WaferwatchError
 │   ├── NotFoundError      404      ├── UnauthorizedError  401
 │   ├── ConflictError      409      └── ForbiddenError     403
 │   └── (other)            422
-├── RetryableError         503 with Retry-After
+├── RetryableError         503 with Retry-After (429 where the sender is over its quota)
 └── ConfigurationError     500
 """
 
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.domain.errors import InputError, RetryableError, WaferwatchError
 from services.alerting.handling import StaleAlert
+from services.exhaustion import ExhaustedError, exhaustion_in
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 3
@@ -71,6 +72,7 @@ _STATUS_OF_CODE = {
     "alert-state": HTTPStatus.CONFLICT,
     "job-state": HTTPStatus.CONFLICT,
     "routing-stale": HTTPStatus.CONFLICT,
+    "over-quota": HTTPStatus.TOO_MANY_REQUESTS,
     "version-missing": HTTPStatus.PRECONDITION_REQUIRED,
 }
 """Errors of the services that are told apart by their code."""
@@ -112,7 +114,7 @@ def respond(request: Request, problem: Problem, page: ProblemPage | None) -> Res
     else:
         body = {key: value for key, value in asdict(problem).items() if value != ""}
         response = JSONResponse({"type": "about:blank", **body}, problem.status, media_type=MEDIA_TYPE)
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         response.headers["Retry-After"] = str(_RETRY_AFTER_S)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -125,12 +127,22 @@ def handle_errors(app: FastAPI, page: ProblemPage | None) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WaferwatchError)
         problem = problem_of(error)
+        if isinstance(error, ExhaustedError):
+            request.app.state.wiring.metrics.exhausted(error.resource.value)
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.warning("%s %s: %s", request.method, request.url.path, error)
         return respond(request, problem, page)
 
+    async def system(request: Request, error: Exception) -> Response:
+        exhausted = exhaustion_in(error, request.url.path)
+        if exhausted is None:
+            raise error
+        return await ours(request, exhausted)
+
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if exhausted := exhaustion_in(error.__cause__, request.url.path):  # the framework calls it a bad request
+            return await ours(request, exhausted)
         detail = str(error.detail)
         code = HTTPStatus(error.status_code).name.lower().replace("_", "-")
         response = respond(request, Problem(error.status_code, code, detail, detail), page)
@@ -144,6 +156,8 @@ def handle_errors(app: FastAPI, page: ProblemPage | None) -> None:
     app.add_exception_handler(WaferwatchError, ours)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+    for kind in (OSError, MemoryError):
+        app.add_exception_handler(kind, system)
 
 
 class LastResort:

@@ -237,6 +237,9 @@ class JobAnswer(Answer):
     file_name: str = Field(examples=["wafer07.001"])
     sha256: str = Field(examples=[_EXAMPLE_ID])
     size_bytes: int
+    sender: str = Field(description="Who brought it first.", examples=["tool 9"])
+    priority: int = Field(description="Place in the queue, lower goes first: held 0, normal 100, backfill 200.")
+    route: str = Field(description="What judges it: an alias, or the digest of a bundle.", examples=["champion"])
     attempts: int
     windows_done: int = Field(description="Progress of the try under way.")
     created_at: datetime
@@ -249,6 +252,7 @@ class JobAnswer(Answer):
         """From the line of the list."""
         return cls(
             id=view.id, state=view.state, file_name=view.file_name, sha256=view.sha256, size_bytes=view.size_bytes,
+            sender=view.sender, priority=view.priority, route=view.route,
             attempts=view.attempts, windows_done=view.windows_done, created_at=view.created_at,
             finished_at=view.finished_at, error=ComplaintAnswer.of(view.error_code, view.error),
             inspections=list(view.inspection_ids),

@@ -14,6 +14,7 @@ from services.api.drawing_store import DrawingStore
 from services.api.explaining import Explaining
 from services.api.problems import UnauthorizedError
 from services.api.pulse import Pulse
+from services.priority import Priority
 from services.records.session import Database
 from services.settings import Settings
 from services.telemetry.metrics import Metrics
@@ -37,7 +38,9 @@ class Accepted:
 class Accept(Protocol):
     """Takes one upload in; when it returns, the file and its job survive a crash of everything."""
 
-    def __call__(self, content: BinaryIO, *, name: str, sender: str, arrival: str | None) -> Accepted:
+    def __call__(
+        self, content: BinaryIO, *, name: str, sender: str, arrival: str | None, priority: Priority = Priority.NORMAL
+    ) -> Accepted:
         """Take it in.
 
         Args:
@@ -45,9 +48,11 @@ class Accept(Protocol):
             name: what the client calls it; never used as a path.
             sender: who brought it.
             arrival: SHA-256 of the client's name for this arrival (Idempotency-Key), None if it gave none.
+            priority: how urgent it is.
 
         Raises:
             InputError: the file is not acceptable.
+            OverQuota: too many files of this sender wait already.
             RetryableError: the database or the disk is not available now.
         """
 

@@ -1,21 +1,17 @@
 """Verbs about who may do what: `user` and `token`. Who can run these on the service's machine is its first admin."""
 
-import getpass
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.domain.errors import InputError
 from services.access.roles import OF_PEOPLE, Role
+from services.cli.installation import me, opened
 from services.cli.show import Json, print_json, print_table, terminal
-from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.access.passwords import Hashed
-    from services.records.session import Database
 
 user = typer.Typer(no_args_is_help=True, help="Who may log in, and as what: viewer, operator, engineer or admin.")
 token = typer.Typer(no_args_is_help=True, help="What programs and tools show instead of logging in.")
@@ -39,8 +35,8 @@ def add_user(name: Name, role: Annotated[Role, typer.Option(help=_ROLES)] = Role
     from services.access import users
 
     password = _password()
-    with _database() as database, database.write() as session:
-        users.add_user(session, name, role, password, by=_me())
+    with opened() as database, database.write() as session:
+        users.add_user(session, name, role, password, by=me())
     terminal.print(f"{name} may log in as {role.value}")
 
 
@@ -49,7 +45,7 @@ def list_users(as_json: Json = False) -> None:
     """Who may log in."""
     from services.access import users
 
-    with _database() as database, database.read() as session:
+    with opened() as database, database.read() as session:
         found = users.users(session)
     if as_json:
         print_json(found)
@@ -66,8 +62,8 @@ def change_role(name: Name, role: Annotated[Role, typer.Argument(help=_ROLES)]) 
     """Give somebody another role, from their next request on."""
     from services.access import users
 
-    with _database() as database, database.write() as session:
-        users.change_role(session, users.user_named(session, name).id, role, by=_me())
+    with opened() as database, database.write() as session:
+        users.change_role(session, users.user_named(session, name).id, role, by=me())
 
 
 @user.command("password")
@@ -76,8 +72,8 @@ def change_password(name: Name) -> None:
     from services.access import users
 
     password = _password()
-    with _database() as database, database.write() as session:
-        users.set_password(session, users.user_named(session, name).id, password, by=_me())
+    with opened() as database, database.write() as session:
+        users.set_password(session, users.user_named(session, name).id, password, by=me())
 
 
 @user.command("disable")
@@ -85,8 +81,8 @@ def disable_user(name: Name) -> None:
     """Shut somebody out at once, with their logins and tokens."""
     from services.access import users
 
-    with _database() as database, database.write() as session:
-        users.disable_user(session, users.user_named(session, name).id, by=_me())
+    with opened() as database, database.write() as session:
+        users.disable_user(session, users.user_named(session, name).id, by=me())
 
 
 @user.command("enable")
@@ -94,8 +90,8 @@ def enable_user(name: Name) -> None:
     """Let somebody in again."""
     from services.access import users
 
-    with _database() as database, database.write() as session:
-        users.enable_user(session, users.user_named(session, name).id, by=_me())
+    with opened() as database, database.write() as session:
+        users.enable_user(session, users.user_named(session, name).id, by=me())
 
 
 @token.command("create")
@@ -108,9 +104,9 @@ def create_token(
     """Make a token and print it, once: `waferwatch token create SP5-02 --scope ingest`."""
     from services.access import tokens, users
 
-    with _database() as database, database.write() as session:
+    with opened() as database, database.write() as session:
         of = None if owner is None else users.user_named(session, owner)
-        secret, _ = tokens.create_token(session, name, set(scope), days=days or None, owner=of, by=_me())
+        secret, _ = tokens.create_token(session, name, set(scope), days=days or None, owner=of, by=me())
     terminal.print("the token is shown once; send it as 'Authorization: Bearer …'")
     typer.echo(secret)
 
@@ -120,7 +116,7 @@ def list_tokens(as_json: Json = False) -> None:
     """Every token, without its secret."""
     from services.access import tokens
 
-    with _database() as database, database.read() as session:
+    with opened() as database, database.read() as session:
         found = tokens.tokens(session)
     if as_json:
         print_json(found)
@@ -138,24 +134,11 @@ def revoke_token(prefix: Annotated[str, typer.Argument(help="How it begins, as '
     """Make a token worthless at once."""
     from services.access import tokens
 
-    with _database() as database, database.write() as session:
+    with opened() as database, database.write() as session:
         found = [one for one in tokens.tokens(session) if one.prefix == prefix[: len(one.prefix)]]
         if len(found) != 1:
             raise InputError("no such token", where=prefix, expected="one of 'waferwatch token list'")
-        tokens.revoke_token(session, found[0].id, by=_me())
-
-
-@contextmanager
-def _database() -> Iterator["Database"]:
-    from services.records.migrations import upgrade
-    from services.records.session import Database
-
-    settings = Settings.load()
-    settings.make_folders()
-    database = Database(settings.database_url, timeout_s=settings.database_timeout_s)
-    upgrade(database)
-    yield database
-    database.close()
+        tokens.revoke_token(session, found[0].id, by=me())
 
 
 def _password() -> "Hashed":
@@ -164,10 +147,6 @@ def _password() -> "Hashed":
     if sys.stdin.isatty():
         return hash_password(str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)))
     return hash_password(sys.stdin.readline().rstrip("\r\n"))
-
-
-def _me() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 def _day(moment: object) -> str | None:

@@ -11,6 +11,7 @@ from models.domain.errors import WaferwatchError
 from services.cli.admit import add_admission
 from services.cli.benchmark import add_benchmarks
 from services.cli.demonstrate import add_demonstrations
+from services.cli.jobs import add_jobs
 from services.cli.learn import add_learning
 from services.cli.look import add_looking
 from services.cli.operate import add_operations
@@ -35,7 +36,16 @@ def _options(
     os.environ["WAFERWATCH_DEBUG"] = "1" if debug else ""
 
 
-for add in (add_demonstrations, add_looking, add_learning, add_benchmarks, add_routing, add_operations, add_admission):
+for add in (
+    add_demonstrations,
+    add_looking,
+    add_learning,
+    add_benchmarks,
+    add_routing,
+    add_operations,
+    add_jobs,
+    add_admission,
+):
     add(app)
 
 

@@ -101,7 +101,7 @@ def inspect(
     from services.inspection.inspecting import inspect as run
     from services.inspection.local_classifier import LocalClassifier
 
-    classifier = LocalClassifier(load_bundle(_bundle_folder(bundle)))
+    classifier = LocalClassifier(load_bundle(bundle_folder(bundle)))
     options = _options(reading)
     inspections, refused, written = [], [], []
     with terminal.status("inspecting"):
@@ -152,7 +152,7 @@ def _write_back(
     return target
 
 
-def _bundle_folder(bundle: str) -> Path:
+def bundle_folder(bundle: str) -> Path:
     """A folder as it is; an alias is fetched from the registry into the installation's store."""
     from services.routing.history import plain_routing
     from services.serving.bundle_store import BundleStore

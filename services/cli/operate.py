@@ -8,6 +8,7 @@ import typer
 
 from models.domain.errors import InputError
 from services.cli.show import Json, print_json, print_table, terminal
+from services.priority import Priority
 from services.settings import Settings
 
 
@@ -40,6 +41,9 @@ def up() -> None:
 def ingest(
     files: Annotated[list[Path], typer.Argument(help="Files to inspect; they are copied, not moved.")],
     wait: Annotated[float, typer.Option(help="Seconds to wait for their jobs to end.")] = 0.0,
+    priority: Annotated[
+        Priority, typer.Option(help="held goes before everything else, backfill behind.")
+    ] = Priority.NORMAL,
     as_json: Json = False,
 ) -> None:
     """Hand files to the running service, as the watch folder would.
@@ -58,7 +62,8 @@ def ingest(
     ids = []
     for path in files:
         with path.open("rb") as stream:
-            arrival = Arrival("command", str(path.absolute()), "command line", route=foundation.settings.route)
+            route, sender = foundation.settings.route, "command line"
+            arrival = Arrival("command", str(path.absolute()), sender, route=route, priority=priority)
             ids.append(receive(foundation.database, foundation.spool, stream, arrival).job_id)
 
     def jobs() -> list[JobSummary]:

@@ -9,10 +9,23 @@ from numpy.typing import NDArray
 from models.domain.errors import ConfigurationError, RetryableError, WaferwatchError
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
+from services.exhaustion import Resource
 from services.inspection.judging import PatchClassifier
 
 Classifiers = Callable[[str], PatchClassifier]
 """The classifier of a route, as it is now; raises one of our errors if there is none yet."""
+
+
+OUTAGES = frozenset(
+    {"database-unavailable", "spool-missing", "decoder-starved"}
+    | {f"out-of-{resource.value}" for resource in Resource if resource is not Resource.MEMORY}
+)
+"""Codes of errors that no job is to blame for, wherever they come from. Memory is missing: the file may be too big."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether a try failed for want of something that will come back."""
+    return isinstance(error, RetryableError) and error.code in OUTAGES
 
 
 class Outage(Exception):  # noqa: N818 - it carries the error, and is none that leaves this package

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from models.domain.errors import InputError, RetryableError, WaferwatchError
 from models.domain.inspection import inspection_id
 from pipelines.ingestion import CaptureReader, open_captures
+from services.exhaustion import exhaustion_in
 from services.inspection.blocks import saved_verdicts
 from services.inspection.dispatch import Dispatch, is_bundles_fault
 from services.inspection.heartbeat import Heartbeat
 from services.inspection.inspecting import inspect
 from services.inspection.judging import PatchClassifier
 from services.inspection.naming import for_people, named
-from services.inspection.outage import Classifiers, Outage
+from services.inspection.outage import Classifiers, Outage, is_outage
 from services.inspection.progress import CaptureProgress, Stopping
 from services.inspection.recording import Judged, Recorded, Recorder
 from services.inspection.workplace import Workplace
@@ -57,14 +58,16 @@ class Try:
         except LostLease:
             raise
         except Stopping:
+            self._tried("given back")
             with self._place.database.write() as session:
                 release(session, self._lease)
             return JobState.QUEUED
         except Outage as outage:
             return self._give_up(outage.cause, is_outage=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the job must not be lost with it
-            is_database = isinstance(error, RetryableError) and error.code == "database-unavailable"
-            return self._give_up(error, is_outage=is_database)
+            error = exhaustion_in(error) or error
+            return self._give_up(error, is_outage=is_outage(error))
+        self._tried("done")
         return JobState.DONE
 
     def _inspect_all(self, dispatch: Dispatch) -> None:
@@ -142,9 +145,14 @@ class Try:
         expected = isinstance(error, WaferwatchError)
         log.warning("job %s is %s: %s", self._lease.job_id, state.value, error, exc_info=None if expected else error)
         self._report(recorded)
+        self._tried(("outage" if is_outage else "retry") if state is JobState.QUEUED else state.value)
         if state is not JobState.QUEUED and self._place.observer is not None:
             self._place.observer.quarantined(error.code if isinstance(error, WaferwatchError) else "unexpected")
         return state
+
+    def _tried(self, outcome: str) -> None:
+        if self._place.observer is not None:
+            self._place.observer.tried(outcome)
 
     def _report(self, recorded: Recorded) -> None:
         self.recorded_ids += [one.inspection.id for one in recorded.inspections]

@@ -71,5 +71,7 @@ def work_once(place: Workplace, classifiers: Classifiers, stop: threading.Event 
             state = attempt.do(classifiers)
     except LostLease:
         log.warning("lost lease on job %s (fence %s): what was found is dropped", lease.job_id, lease.fence)
+        if place.observer is not None:
+            place.observer.tried("lost lease")
         return Worked(lease.job_id, None)
     return Worked(lease.job_id, state, tuple(attempt.recorded_ids))

@@ -22,6 +22,9 @@ class Observer(Protocol):
     def inspected(self, inspection: Inspection, *, novelty_threshold: float | None, seen_at: datetime | None) -> None:
         """An inspection was recorded of a file asked for at `seen_at`."""
 
+    def tried(self, outcome: str) -> None:
+        """A try ended: 'done', 'retry', 'outage', 'quarantined', 'dead', 'given back' or 'lost lease'."""
+
     def quarantined(self, code: str) -> None:
         """A job was quarantined or is dead."""
 

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from services.intake.names import file_name, printable
 from services.intake.spool import Signature, Spool, Spooled
-from services.jobs import enqueue
+from services.jobs import admit, enqueue
+from services.priority import Priority
 from services.records.session import Database, WriteSession, now
-from services.records.tables import Priority, ReceiptRow, SourceFileRow
+from services.records.tables import ReceiptRow, SourceFileRow
 from services.records.upsert import insert_new
 
 
@@ -25,7 +26,7 @@ class Arrival:
         path: where it lay, or the name the client gave; for people, never opened itself.
         sender: who brought it, '' if nobody said.
         route: what shall judge it: the digest of a bundle (a new bundle then makes a new job), or a name for one.
-        priority: place in the queue.
+        priority: how urgent it is.
         key: SHA-256 that names this arrival, so that one reported twice is one; '' makes every call an arrival of its
             own. See `arrival_key`, `key_of`.
     """
@@ -34,7 +35,7 @@ class Arrival:
     path: str
     sender: str = ""
     route: str = "champion"
-    priority: int = Priority.NORMAL
+    priority: Priority = Priority.NORMAL
     key: str = ""
 
 
@@ -55,13 +56,26 @@ class Receipt:
     is_new_arrival: bool
 
 
-def receive(database: Database, spool: Spool, stream: BinaryIO, arrival: Arrival) -> Receipt:
+def receive(
+    database: Database, spool: Spool, stream: BinaryIO, arrival: Arrival, *, quota: int | None = None
+) -> Receipt:
     """Take in a stream, such as an upload. When this returns, the bytes and their job survive a power cut.
 
+    Args:
+        database: where its job goes.
+        spool: where its bytes go.
+        stream: read from where it stands.
+        arrival: how it came.
+        quota: how many files of one sender may be unfinished at a time; None = any number.
+
     Raises:
+        OverQuota: too many of this sender's are unfinished.
         UnsafeInputError: too big.
         RetryableError: disk full or database unreachable; sending it again does no harm.
     """
+    if quota is not None:
+        with database.read() as session:
+            admit(session, arrival.sender, quota)
     spooled = spool.store(stream, printable(arrival.path))
     with database.write() as session:
         return register(session, spooled, arrival)

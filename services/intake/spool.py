@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.domain.errors import ConfigurationError, InputError, RetryableError, UnsafeInputError
+from services.exhaustion import exhaustion_in
 
 CHUNK = 1 << 20
 _TEMPORARY = "tmp."
 _OUTLIVED_S = 3600.0
 """A temporary file nobody wrote to for this long belongs to a process that died."""
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Spool:
             FileNotFoundError: it is gone.
             InputError: it is not a regular file (symbolic links are not followed).
             UnsafeInputError: it is too big.
-            RetryableError: it changed while it was read, or the disk is full.
+            RetryableError: it changed while it was read, or the disk or something else ran out.
             ConfigurationError: it may not be read.
         """
         with _opened(source) as stream:
@@ -106,7 +106,7 @@ class Spool:
 
         Raises:
             UnsafeInputError: it is too big.
-            RetryableError: the disk is full.
+            ExhaustedError: the disk is full, or something else ran out.
         """
         if not self.folder.is_dir():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -116,10 +116,8 @@ class Spool:
             digest, size = self._write(stream, temporary, name)
             temporary.rename(self.folder / digest)
         except OSError as error:
-            if error.errno in _FULL:
-                raise RetryableError(
-                    "spool is full", where=str(self.folder), remedy="free disk space", code="spool-full"
-                ) from error
+            if exhausted := exhaustion_in(error, str(self.folder)):
+                raise exhausted from error
             raise
         finally:
             temporary.unlink(missing_ok=True)

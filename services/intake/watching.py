@@ -21,13 +21,16 @@ from services.intake.completeness import Check, check_complete
 from services.intake.disposal import Disposal
 from services.intake.looking import Names, files_below
 from services.intake.names import file_name, printable
+from services.intake.origins import Origins
 from services.intake.receiving import Arrival, arrival_key, register
 from services.intake.spool import Signature, Spool, Spooled
-from services.jobs import quarantine
+from services.jobs import quarantine, room_left
 from services.records.session import Database, now
 from services.records.tables import ReceiptRow
 
 log = logging.getLogger(__name__)
+Arrived = Callable[[str, int], None]
+"""Told what became of a file that arrived, and its size in bytes."""
 _AT_ONCE = 500
 """Keys per question to the database."""
 
@@ -40,14 +43,16 @@ class WatchPolicy:
         names: which files.
         deadline_s: how long a file may stay incomplete without changing, seconds.
         disposal: what happens to a file once its row is committed.
-        sender: who is named as the bringer.
+        origins: who brought a file and how urgent it is.
+        quota: how many files of one source may be unfinished at a time; the others wait in the folder.
         channels: who is told of files that cannot be taken.
     """
 
     names: Names = field(default_factory=Names)
     deadline_s: float = 300.0
     disposal: Disposal = field(default_factory=Disposal)
-    sender: str = "watch folder"
+    origins: Origins = field(default_factory=Origins)
+    quota: int | None = None
     channels: Collection[str] = ()
 
 
@@ -68,6 +73,7 @@ class _Sighting:
     since: float
     is_settled: bool = False
     truncated: RetryableError | None = None
+    over_quota: bool = False
 
 
 class Watcher:
@@ -82,6 +88,7 @@ class Watcher:
         *,
         route: Callable[[], str] = lambda: "champion",
         check: Check = check_complete,
+        arrived: Arrived = lambda *_: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; the folder is looked at by `look`.
@@ -93,6 +100,7 @@ class Watcher:
             policy: what is taken.
             route: what shall judge a file that comes now.
             check: whether a file is complete.
+            arrived: told of each file that was taken, known already, refused, or is kept waiting by its quota.
             clock: seconds that never go back.
         """
         self._folder = folder
@@ -101,9 +109,12 @@ class Watcher:
         self._policy = policy
         self._route = route
         self._check = check
+        self._arrived = arrived
         self._clock = clock
         self._sightings: dict[Path, _Sighting] = {}
         self._left_alone: set[Path] = set()
+        self._room: dict[str, int] = {}
+        """How many files each source may still send, as of this look."""
 
     def run(self, stop: threading.Event, every_s: float) -> None:
         """Look again and again until `stop` is set; what fails is tried again at the next look."""
@@ -121,6 +132,7 @@ class Watcher:
             RetryableError: the database is unreachable or the disk full; nothing is lost, look again.
         """
         ripe = self._ripe()
+        self._room.clear()
         look = Look(waiting=sum(not sighting.is_settled for sighting in self._sightings.values()))
         known = self._known(ripe)
         for path in sorted(ripe, key=lambda path: self._sightings[path].signature.mtime_ns):
@@ -152,7 +164,7 @@ class Watcher:
     def _take(self, path: Path, look: Look) -> None:
         sighting = self._sightings[path]
         try:
-            if not self._is_time(path, sighting):
+            if not self._is_time(path, sighting) or not self._has_room(path, sighting):
                 return
             spooled = self._spool.copy(path)
         except FileNotFoundError:
@@ -184,12 +196,30 @@ class Watcher:
                 log.info("taken although: %s", error)
         return sighting.truncated is None or self._clock() - sighting.since >= self._policy.deadline_s
 
+    def _has_room(self, path: Path, sighting: _Sighting) -> bool:
+        """Whether the file's source is within its quota; if not, the file waits where it is."""
+        if self._policy.quota is None:
+            return True
+        sender = self._policy.origins.sender_of(path, self._folder)
+        if sender not in self._room:
+            with self._database.read() as session:
+                self._room[sender] = room_left(session, sender, self._policy.quota)
+        if self._room[sender] > 0:
+            self._room[sender] -= 1
+            return True
+        if not sighting.over_quota:
+            self._arrived("over quota", sighting.signature.size)
+            self._warn_once(self._folder / sender, "its source has too many files unfinished; they are taken later")
+        sighting.over_quota = True
+        return False
+
     def _register(self, path: Path, spooled: Spooled, sighting: _Sighting) -> None:
         arrival = Arrival(
             origin="watch",
             path=str(path),
-            sender=self._policy.sender,
+            sender=self._policy.origins.sender_of(path, self._folder),
             route=self._route(),
+            priority=self._policy.origins.priority_of(path, self._folder),
             key=arrival_key(path, sighting.signature),
         )
         with self._database.write() as session:
@@ -197,6 +227,7 @@ class Watcher:
             if sighting.truncated is not None and receipt.is_new_job:
                 error = _never_completed(sighting.truncated, path)
                 quarantine(session, receipt.job_id, error, self._policy.channels)
+        self._arrived("taken" if receipt.is_new_job else "known", spooled.size)
         log.info("took %s as job %s", printable(str(path)), receipt.job_id)
 
     def _settle(self, path: Path) -> None:
@@ -219,6 +250,7 @@ class Watcher:
                 at=moment,
                 channels=self._policy.channels,
             )
+        self._arrived("refused", sighting.signature.size)
         log.error("refused: %s", error)
         sighting.is_settled = True
 

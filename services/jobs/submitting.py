@@ -1,29 +1,29 @@
-"""Jobs in, and what people do with them: cancel, try again."""
+"""Jobs in, and what people do with them: hurry, cancel, try again."""
 
 import hashlib
 
 from sqlalchemy import select
 
 from models.domain.errors import InputError
+from services.priority import Priority
 from services.records.session import WriteSession, now
-from services.records.tables import JobRow, JobState, Priority
+from services.records.tables import JobRow, JobState
 from services.records.upsert import insert_new
 
-UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 FAILED = (JobState.DEAD, JobState.QUARANTINED, JobState.CANCELLED)
 
 
 def enqueue(
-    session: WriteSession, *, sha256: str, route: str, sender: str = "", priority: int = Priority.NORMAL
+    session: WriteSession, *, sha256: str, route: str, sender: str = "", priority: Priority = Priority.NORMAL
 ) -> tuple[int, bool]:
-    """Ask for an inspection of a source file along a route; the same wish twice is one job.
+    """Ask for an inspection of a source file along a route; the same wish twice is one job, at the more urgent place.
 
     Args:
         session: the transaction it belongs to.
         sha256: the source file; must be a row.
         route: the digest of the bundle that shall judge (a new bundle then makes a new job), or a name for it.
         sender: who asks, for quotas.
-        priority: place in the queue, lower goes first.
+        priority: how urgent it is.
 
     Returns:
         The job's id, and whether it is new.
@@ -39,26 +39,43 @@ def enqueue(
         route=route,
         state=JobState.QUEUED,
         sender=sender,
-        priority=int(priority),
+        priority=priority.rank,
         attempts=0,
         fence=0,
         windows_done=0,
         not_before=moment,
         created_at=moment,
     )
-    job_id = session.scalars(select(JobRow.id).where(JobRow.dedupe_key == key)).one()
-    return job_id, is_new
+    row = session.scalars(select(JobRow).where(JobRow.dedupe_key == key)).one()
+    if not is_new and row.state is JobState.QUEUED and priority.rank < row.priority:
+        row.priority = priority.rank
+        session.flush()
+    return row.id, is_new
+
+
+def hurry(session: WriteSession, job_id: int, priority: Priority) -> None:
+    """Give a job that waits another place in the queue: a lot is held, or can wait after all.
+
+    Raises:
+        InputError: there is no such job, or it waits no more.
+    """
+    row = _locked(session, job_id)
+    if row.state is not JobState.QUEUED:
+        raise _refusal(row, "queued")
+    row.priority = priority.rank
 
 
 def cancel(session: WriteSession, job_id: int) -> None:
-    """Stop a job that is not finished. A worker that has it finds its lease lost and writes nothing more.
+    """Give a job up: one that waits or runs is not wanted any more, or one that failed was seen to by other means.
+
+    A worker that has it finds its lease lost and writes nothing more.
 
     Raises:
-        InputError: there is no such job, or it is finished.
+        InputError: there is no such job, or it is done or cancelled.
     """
     row = _locked(session, job_id)
-    if row.state not in UNFINISHED:
-        raise _refusal(row, "queued or running")
+    if row.state in (JobState.DONE, JobState.CANCELLED):
+        raise _refusal(row, "queued, running, quarantined or dead")
     row.state = JobState.CANCELLED
     row.fence += 1
     row.lease_until = None

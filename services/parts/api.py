@@ -1,6 +1,7 @@
 """The API and dashboard in their own uvicorn."""
 
 import logging
+import os
 from functools import partial
 from typing import BinaryIO
 
@@ -11,7 +12,9 @@ from services.access.users import users
 from services.api.app import create_app
 from services.api.wiring import Accept, Accepted
 from services.intake.receiving import Arrival, receive
+from services.jobs import OverQuota
 from services.parts.shared import Foundation, lay_foundation, options_of
+from services.priority import Priority
 from services.settings import Settings
 from services.telemetry.metrics import Metrics
 
@@ -22,15 +25,15 @@ _log = logging.getLogger(__name__)
 def run_api(settings: Settings) -> None:
     """Serve until SIGTERM."""
     foundation = lay_foundation(settings)
-    options = options_of(settings)
+    options, metrics = options_of(settings), Metrics()
     _say_if_nobody_can_log_in(foundation)
     app = create_app(
         settings,
         foundation.database,
-        accept=accepting(foundation),
+        accept=accepting(foundation, metrics),
         opener=partial(open_captures, options=options),
         options=options,
-        metrics=Metrics(),
+        metrics=metrics,
     )
     uvicorn.run(
         app,
@@ -54,12 +57,22 @@ def _say_if_nobody_can_log_in(foundation: Foundation) -> None:
         _log.warning("nobody can log in yet: run 'waferwatch user add NAME --role admin' here")
 
 
-def accepting(foundation: Foundation) -> Accept:
+def accepting(foundation: Foundation, metrics: Metrics) -> Accept:
     """How uploads are taken in."""
+    settings = foundation.settings
 
-    def accept(content: BinaryIO, *, name: str, sender: str, arrival: str | None) -> Accepted:
-        origin = Arrival("upload", name, sender, route=foundation.settings.route, key=arrival or "")
-        receipt = receive(foundation.database, foundation.spool, content, origin)
+    def accept(
+        content: BinaryIO, *, name: str, sender: str, arrival: str | None, priority: Priority = Priority.NORMAL
+    ) -> Accepted:
+        origin = Arrival("upload", name, sender, route=settings.route, priority=priority, key=arrival or "")
+        size = content.seek(0, os.SEEK_END)
+        content.seek(0)
+        try:
+            receipt = receive(foundation.database, foundation.spool, content, origin, quota=settings.quota_files)
+        except OverQuota:
+            metrics.arrived("over quota", size)
+            raise
+        metrics.arrived("taken" if receipt.is_new_job else "known", size)
         return Accepted(receipt.job_id, receipt.sha256, receipt.is_new_job)
 
     return accept

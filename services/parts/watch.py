@@ -2,9 +2,11 @@
 
 from services.intake.disposal import Disposal
 from services.intake.looking import Names
+from services.intake.origins import Origins
 from services.intake.watching import Watcher, WatchPolicy
 from services.parts.shared import channels_of, lay_foundation, stop_on_signals
 from services.settings import Settings
+from services.telemetry.metrics import Metrics
 
 
 def run_watch(settings: Settings) -> None:
@@ -14,7 +16,16 @@ def run_watch(settings: Settings) -> None:
         names=Names(settings.watch_include, settings.watch_exclude),
         deadline_s=settings.watch_deadline_s,
         disposal=Disposal(settings.afterwards, settings.done_dir),
+        origins=Origins(priorities=settings.watch_priorities),
+        quota=settings.quota_files,
         channels=[channel.name for channel in channels_of(settings)],
     )
-    watcher = Watcher(settings.watch_dir, foundation.database, foundation.spool, policy, route=lambda: settings.route)
+    watcher = Watcher(
+        settings.watch_dir,
+        foundation.database,
+        foundation.spool,
+        policy,
+        route=lambda: settings.route,
+        arrived=Metrics().arrived,
+    )
     watcher.run(stop_on_signals(), settings.watch_every_s)

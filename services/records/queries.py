@@ -233,12 +233,19 @@ def alerts_of(session: ReadSession, inspection_id: str) -> tuple[AlertSummary, .
 
 
 def jobs(
-    session: ReadSession, *, states: Collection[JobState], limit: int = 50, after: Cursor | None = None
+    session: ReadSession,
+    *,
+    states: Collection[JobState],
+    sender: str | None = None,
+    limit: int = 50,
+    after: Cursor | None = None,
 ) -> Page[JobSummary]:
-    """Jobs in these states, the newest first."""
+    """Jobs in these states, of a sender or of all, the newest first."""
     wanted = select(JobRow).options(joinedload(JobRow.source)).where(JobRow.state.in_(states))
     if set(states) <= set(NEEDS_A_PERSON):
         wanted = wanted.where(ENDED_BADLY)
+    if sender is not None:
+        wanted = wanted.where(JobRow.sender == sender)
     if after is not None:
         wanted = wanted.where(JobRow.id < number_in(after))
     rows = session.scalars(wanted.order_by(JobRow.id.desc()).limit(limit + 1)).all()

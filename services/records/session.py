@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from models.domain.errors import ConfigurationError, RetryableError
+from services.exhaustion import Resource, out_of
 from services.records.tables import UtcDateTime
 from services.records.watchdog import PING_SHARE, WatchedConnection, watch
 
@@ -129,9 +130,20 @@ def _outages_named() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if resource := _run_out(cause):
+            raise out_of(resource, where="database", got=str(cause)) from error
         raise RetryableError(
             "database does not answer", got=str(cause), remedy="it is tried again", code="database-unavailable"
         ) from error
+
+
+def _run_out(cause: BaseException | None) -> Resource | None:
+    """What the database, or the pool of connections to it, has no more of."""
+    if isinstance(cause, PoolTimeoutError) or getattr(cause, "sqlstate", None) == "53300":
+        return Resource.CONNECTIONS
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100":
+        return Resource.DISK
+    return None
 
 
 def _checked(url: str) -> URL:

@@ -13,7 +13,7 @@ A lazy load is a bug (`lazy="raise"`): queries say what they need.
 """
 
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Annotated, Any
 
 from sqlalchemy import (
@@ -77,16 +77,6 @@ class JobState(StrEnum):
     QUARANTINED = "quarantined"
     """The input is wrong and stays wrong; the reason is on the row."""
     CANCELLED = "cancelled"
-
-
-class Priority(IntEnum):
-    """Places in the queue; any number between them is one, too."""
-
-    HELD_LOT = 0
-    """Production waits for the verdict."""
-    NORMAL = 100
-    BACKFILL = 200
-    """Archives that are inspected when nothing else is to do."""
 
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
@@ -186,6 +176,7 @@ class JobRow(Base):
     __tablename__ = "job"
     __table_args__ = (
         Index("ix_job_state_priority_id", "state", "priority", "id"),
+        Index("ix_job_sender_id", "sender", "id"),
         _partial("ix_job_unfinished_sender", IS_UNFINISHED, "sender"),
         _partial("ix_job_ended_badly", ENDED_BADLY, "id"),
     )
@@ -200,7 +191,7 @@ class JobRow(Base):
     sender: Mapped[str]
     """Who brought these bytes first: quotas count by it."""
     priority: Mapped[int]
-    """Lower goes first, see `Priority`."""
+    """A `Priority`'s rank: lower goes first."""
     attempts: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(default=0)
     """Grows with every claim: whoever shows an older one has lost the job."""

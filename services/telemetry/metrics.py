@@ -70,6 +70,11 @@ class Metrics:
             "read_warnings_total", "Oddities in files that were read nevertheless, by code.", "code"
         )
 
+        self.job_tries = self._counter("job_tries_total", "Tries of jobs, by how they ended.", "outcome")
+        self.exhaustions = self._counter(
+            "exhausted_total", "Times this machine ran out of something, by what it was.", "resource"
+        )
+
     def _define_classification(self) -> None:
         self.classify_requests = self._counter("classify_requests_total", "Calls of the classifier.", "outcome")
         self.classify_seconds = self._histogram("classify_duration_seconds", "One call of the classifier.", _CLASSIFY_S)
@@ -175,6 +180,19 @@ class Metrics:
     def rolled_back(self, rule: str, trouble: str) -> None:
         """Count one bundle taken back."""
         self.rollbacks.labels(self._rules(rule), trouble).inc()
+
+    def arrived(self, result: str, size_bytes: int) -> None:
+        """Count one file that came: 'taken', 'known', 'refused' or 'over quota'."""
+        self.files.labels(result).inc()
+        self.file_bytes.observe(size_bytes)
+
+    def tried(self, outcome: str) -> None:
+        """Count one try of a job: 'done', 'retry', 'outage', 'quarantined', 'dead', 'given back' or 'lost lease'."""
+        self.job_tries.labels(outcome).inc()
+
+    def exhausted(self, resource: str) -> None:
+        """Count one time something this machine has ran out: 'disk', 'files', 'memory' or 'connections'."""
+        self.exhaustions.labels(resource).inc()
 
     def quarantined(self, code: str) -> None:
         """Count one file set aside; `code` is the error's kebab-case name."""

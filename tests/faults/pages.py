@@ -19,4 +19,4 @@ def app_of(plant: Plant, database: Database) -> FastAPI:
     settings = Settings(home=plant.folder / "home", spool_dir=plant.folder / "spool", database_url=plant.url)
     foundation = Foundation(settings, database, Spool(settings.spool_dir, limit_bytes=1 << 20))
     metrics = Metrics(CollectorRegistry())
-    return create_app(settings, database, accept=accepting(foundation), opener=open_captures, metrics=metrics)
+    return create_app(settings, database, accept=accepting(foundation, metrics), opener=open_captures, metrics=metrics)

@@ -34,13 +34,15 @@ class FakeIntake:
         self.database = database
         self.taken: list[tuple[bytes, str, str, str | None]] = []
 
-    def __call__(self, content: BinaryIO, *, name: str, sender: str, arrival: str | None) -> Accepted:
+    def __call__(
+        self, content: BinaryIO, *, name: str, sender: str, arrival: str | None, priority: object = None
+    ) -> Accepted:
         data = content.read()
         if data == b"refuse me":
             raise InputError("file is empty", where=name, code="empty-file")
         known = any(data == before for before, *_ in self.taken)
         self.taken.append((data, name, sender, arrival))
-        return Accepted(add_job(self.database, data.decode()), sha(data.decode()), not known)
+        return Accepted(add_job(self.database, data.decode(), priority=priority), sha(data.decode()), not known)
 
 
 class Service:

@@ -20,7 +20,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     "verb",
     [
         *("demo", "up", "read", "inspect", "train", "search", "evaluate", "release", "simulate", "ingest"),
-        *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary"),
+        *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary", "reinspect"),
+        *(f"jobs {name}" for name in ("list", "show", "hurry", "cancel", "retry")),
         *(f"benchmark {name}" for name in ("wm811k", "wm811k-official", "mixedwm38", "sealions", "left-out", "folds")),
     ],
 )

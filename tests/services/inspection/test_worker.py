@@ -31,6 +31,7 @@ class Counts:
     """An observer."""
 
     inspected_files: list[str] = field(default_factory=list)
+    tries: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     alerts: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -38,6 +39,9 @@ class Counts:
         assert novelty_threshold == 1.0
         assert seen_at is not None
         self.inspected_files.append(inspection.capture.name)  # type: ignore[attr-defined]
+
+    def tried(self, outcome: str) -> None:
+        self.tries.append(outcome)
 
     def quarantined(self, code: str) -> None:
         self.codes.append(code)
@@ -126,7 +130,7 @@ def test_a_file_becomes_inspection_alert_and_message_at_once(line: Line) -> None
     assert set(line.alerts()) == {"Scratch", "novel"}
     assert line.count(OutboxRow) == 2
     line.counts.alerts.sort()
-    assert line.counts == Counts(["lot7.001"], [], [("Scratch", True), ("novel", True)])
+    assert line.counts == Counts(["lot7.001"], ["done"], [], [("Scratch", True), ("novel", True)])
 
 
 def test_the_same_bytes_twice_are_one_inspection(line: Line) -> None:
@@ -256,7 +260,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(line: Line, caplog: pytest.
     assert any("lost lease" in record.message for record in caplog.records)
     assert len(line.inspections()) == 1
     assert line.alerts()["Scratch"].count == 1
-    assert line.counts == Counts()
+    assert line.counts == Counts(tries=["lost lease"])
 
 
 def test_a_cancelled_job_stops_and_records_nothing(line: Line) -> None:

@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 from models.domain.errors import RetryableError
 from services.intake.receiving import Arrival, key_of, receive
 from services.intake.spool import Spool
+from services.priority import Priority
 from services.records import queries
 from services.records.session import Database
 from services.records.tables import JobRow, JobState, ReceiptRow, SourceFileRow
 from tests.services.making import sha
 
-UPLOAD = Arrival(origin="upload", path="C:\\tool\\lot7.001", sender="tool 9", route="a" * 64, priority=0)
+UPLOAD = Arrival(origin="upload", path="C:\\tool\\lot7.001", sender="tool 9", route="a" * 64, priority=Priority.HELD)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(spool: Spool, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", full)
     spool.folder.mkdir()
-    with pytest.raises(RetryableError, match="spool is full"):
+    with pytest.raises(RetryableError, match="out of disk"):
         spool.store(io.BytesIO(b"wafer"), "upload")
     assert list(spool.folder.iterdir()) == []
 

@@ -13,6 +13,7 @@ from services.intake.disposal import Disposal
 from services.intake.looking import Names
 from services.intake.spool import Spool
 from services.intake.watching import Watcher, WatchPolicy
+from services.jobs import cancel
 from services.records import queries
 from services.records.session import Database
 from services.records.tables import JobRow, JobState, ReceiptRow
@@ -282,3 +283,23 @@ def test_run_goes_on_after_an_outage_and_ends_when_told(bench: Bench, monkeypatc
     monkeypatch.setattr(watcher, "look", look)
     watcher.run(stop, every_s=0.001)
     assert len(looks) == 2
+
+
+def test_a_source_over_its_quota_waits_in_the_folder_and_the_others_do_not(bench: Bench) -> None:
+    arrived: list[str] = []
+    watcher = bench.watcher(quota=2)
+    watcher._arrived = lambda result, _: arrived.append(result)
+    for number in range(4):
+        bench.put(f"T9/{number}", f"{number} end")
+    bench.put("T1/0", "other end")
+    for _ in range(3):
+        watcher.look()
+    with bench.database.read() as session:
+        jobs = queries.jobs(session, states=[JobState.QUEUED]).items
+    assert sorted(job.sender for job in jobs) == ["watch folder/T1", "watch folder/T9", "watch folder/T9"]
+    assert sorted(arrived) == ["over quota", "over quota", "taken", "taken", "taken"]
+    with bench.database.write() as session:
+        for job in jobs:
+            cancel(session, job.id)
+    watcher.look()
+    assert len(bench.jobs()) == 5

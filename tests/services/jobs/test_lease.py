@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from services.jobs import LeasePolicy, LostLease, claim, complete, extend, hold, release
+from services.priority import Priority
 from services.records import queries
 from services.records.session import Database, now
-from services.records.tables import JobRow, JobState, Priority
+from services.records.tables import JobRow, JobState
 from tests.services.making import POLICY, add_job, claim_one
 
 
@@ -31,7 +32,7 @@ def test_an_empty_queue_gives_nothing(database: Database) -> None:
 def test_urgent_jobs_first_then_the_oldest(database: Database) -> None:
     backfill = add_job(database, "a", priority=Priority.BACKFILL)
     first, second = add_job(database, "b"), add_job(database, "c")
-    held = add_job(database, "d", priority=Priority.HELD_LOT)
+    held = add_job(database, "d", priority=Priority.HELD)
     claimed = [lease.job_id for lease in iter(lambda: claim_one(database), None)]
     assert claimed == [held, first, second, backfill]
 

@@ -1,9 +1,10 @@
-"""Asking for jobs, cancelling them, trying them again."""
+"""Asking for jobs, hurrying them, cancelling them, trying them again."""
 
 import pytest
 
 from models.domain.errors import InputError
-from services.jobs import LostLease, cancel, complete, enqueue, fail, retry
+from services.jobs import LostLease, cancel, complete, enqueue, fail, hurry, retry
+from services.priority import Priority
 from services.records import queries
 from services.records.session import Database
 from services.records.tables import JobState
@@ -25,6 +26,42 @@ def test_the_same_wish_twice_is_one_job_and_another_bundle_another(database: Dat
         second, is_new = enqueue(session, sha256=sha("wafer"), route="b" * 64)
     assert is_new
     assert second != first
+
+
+def test_the_same_bytes_sent_for_a_held_lot_go_first(database: Database) -> None:
+    add_job(database, "other")
+    backfill = add_job(database, "archived", priority=Priority.BACKFILL)
+    assert add_job(database, "archived", priority=Priority.HELD) == backfill
+    assert add_job(database, "archived", priority=Priority.NORMAL) == backfill
+    lease = claim_one(database)
+    assert lease is not None
+    assert lease.job_id == backfill
+
+
+def test_a_waiting_job_can_be_hurried_and_a_running_one_not(database: Database) -> None:
+    add_job(database, "first")
+    late = add_job(database, "second")
+    with database.write() as session:
+        hurry(session, late, Priority.HELD)
+    lease = claim_one(database)
+    assert lease is not None
+    assert lease.job_id == late
+    with pytest.raises(InputError) as caught, database.write() as session:
+        hurry(session, late, Priority.BACKFILL)
+    assert caught.value.code == "job-state"
+
+
+def test_a_failed_job_can_be_closed(database: Database) -> None:
+    job_id = add_job(database)
+    lease = claim_one(database)
+    assert lease is not None
+    with database.write() as session:
+        fail(session, lease, InputError("bad"), POLICY)
+    with database.write() as session:
+        cancel(session, job_id)
+    assert look(database, job_id).state is JobState.CANCELLED
+    with database.read() as session:
+        assert queries.quarantine(session).items == ()
 
 
 def test_a_cancelled_job_is_not_claimed(database: Database) -> None:

@@ -13,6 +13,7 @@ from models.domain.verdict import Reason
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
 from services.jobs import fail
+from services.priority import Priority
 from services.records import queries
 from services.records.queries import InspectionFilter
 from services.records.session import Database
@@ -160,7 +161,7 @@ def test_a_job_names_its_inspections(database: Database) -> None:
 def test_health_counts(database: Database) -> None:
     record(database, inspection())
     add_job(database, "waiting")
-    add_job(database, "other", priority=0)
+    add_job(database, "other", priority=Priority.HELD)
     lease = claim_one(database)
     assert lease is not None
     with database.write() as session:
