@@ -5,13 +5,14 @@ never stops an inspection. What lies in the registry are plain files: the bundle
 load it (`pipelines.released_model`). No pickle anywhere.
 """
 
+import json
 import platform
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ PREVIOUS = "previous"
 CHALLENGER = "challenger"
 """Alias of the last bundle the gate refused."""
 _BUNDLE = "bundle"
+_TAG_CHARACTERS = 4000
+"""MLflow refuses longer values of tags."""
+Remeasure = Callable[[Path], Mapping[str, float]]
+"""Figures of the bundle in a folder, by the names of `BundleManifest.metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ def release(
     *,
     name: str | None = None,
     force: bool = False,
+    propose: bool = False,
+    remeasure: Remeasure | None = None,
 ) -> Release:
     """Register a bundle and give it an alias, unless it is worse than the one that holds it.
 
@@ -69,6 +76,8 @@ def release(
         alias: services follow it.
         name: registered model; the recipe's name by default.
         force: release although the gate refuses; noted in the registry.
+        propose: only register it as challenger, with what the gate says: a person promotes it (`registry.promote`).
+        remeasure: measures the holder of the alias on the data the new bundle was measured on, where those differ.
 
     Raises:
         ConfigurationError: the bundle is damaged, or the gate refuses it (says why).
@@ -77,19 +86,24 @@ def release(
     manifest = load_bundle(bundle_dir).manifest
     name = name or manifest.ref.name
     client = mlflow_client(tracking_uri)
-    with _answering(tracking_uri):
-        holder = _version_of(client, name, alias)
-        result = gate(manifest, _champion(client, name, holder), holder)
-        wins = result.passed or force
+    with answering(tracking_uri):
+        holder = version_of(client, name, alias)
+        champion = _champion(client, name, holder, manifest, remeasure)
+        result = gate(manifest, champion, holder)
+        wins = not propose and (result.passed or force)
         version = _register(client, name, Path(bundle_dir), manifest, tracking_uri)
-        notes = {"gate": "passed" if result.passed else "forced" if force else "refused"}
+        notes = {"gate": "passed" if result.passed else "forced" if force and wins else "refused"}
         if result.reasons:
-            notes["gate.reasons"] = "; ".join(result.reasons)
+            notes["gate.reasons"] = "; ".join(result.reasons)[:_TAG_CHARACTERS]
+        if champion is not None:
+            notes |= {"gate.against": str(holder), "gate.figures": json.dumps(compared_figures(champion.metrics))}
         for key, value in notes.items():
             client.set_model_version_tag(name, version, key, value)
         if wins and holder is not None:
             client.set_registered_model_alias(name, PREVIOUS, holder)
         client.set_registered_model_alias(name, alias if wins else CHALLENGER, version)
+    if propose:
+        return Release(name, version, CHALLENGER, manifest.ref.digest, result)
     if not wins:
         raise ConfigurationError(
             "the gate refuses this bundle",
@@ -110,8 +124,8 @@ def roll_back(name: str, tracking_uri: str, alias: str = "champion") -> str:
         RetryableError: MLflow does not answer.
     """
     client = mlflow_client(tracking_uri)
-    with _answering(tracking_uri):
-        before, now = _version_of(client, name, PREVIOUS), _version_of(client, name, alias)
+    with answering(tracking_uri):
+        before, now = version_of(client, name, PREVIOUS), version_of(client, name, alias)
         if before is None or now is None:
             raise ConfigurationError("nothing to return to", where=f"model {name}", expected=f"an alias '{PREVIOUS}'")
         client.set_registered_model_alias(name, alias, before)
@@ -126,8 +140,8 @@ def released_version(name: str, alias: str, tracking_uri: str) -> str:
         RetryableError: MLflow does not answer, or no version holds the alias yet.
     """
     client = mlflow_client(tracking_uri)
-    with _answering(tracking_uri):
-        version = _version_of(client, name, alias)
+    with answering(tracking_uri):
+        version = version_of(client, name, alias)
     if version is None:
         raise RetryableError(
             "no model is released yet",
@@ -161,7 +175,7 @@ def fetch_released(name: str, alias: str, tracking_uri: str, into: str | Path) -
     client = mlflow_client(tracking_uri)
     Path(into).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into, prefix=".fetching-") as scratch:
-        with _answering(tracking_uri):
+        with answering(tracking_uri):
             found = _download(client, name, version, Path(scratch))
             digest = client.get_model_version(name, version).tags.get("digest")
         manifest = load_bundle(found).manifest
@@ -226,13 +240,38 @@ def _lay_out(folder: Path, bundle_dir: Path, manifest: BundleManifest) -> None:
     (folder / "requirements.txt").write_text("waferwatch\n", encoding="utf-8")
 
 
-def _champion(client: Any, name: str, version: str | None) -> BundleManifest | None:
-    """The manifest of a version; only this small file is fetched."""
+def _champion(
+    client: Any, name: str, version: str | None, challenger: BundleManifest, remeasure: Remeasure | None
+) -> BundleManifest | None:
+    """The manifest of a version, with figures on the challenger's data if they can be had."""
     if version is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
-        found = _download(client, name, version, Path(scratch), only=MANIFEST)
-        return read_manifest(found)
+        found = manifest_of(client, name, version, Path(scratch))
+        if remeasure is None or found.data_fingerprint == challenger.data_fingerprint:
+            return found
+        figures = remeasure(_download(client, name, version, Path(scratch)))
+        return replace(found, metrics=figures, data_fingerprint=challenger.data_fingerprint)
+
+
+def manifest_of(client: Any, name: str, version: str, scratch: Path) -> BundleManifest:
+    """The manifest of a version; only this small file is fetched."""
+    return read_manifest(_download(client, name, version, scratch, only=MANIFEST))
+
+
+def fetch_file(client: Any, name: str, version: str, file: str, scratch: Path) -> Path:
+    """One file of a version's bundle, downloaded into `scratch`."""
+    return _download(client, name, version, scratch, only=file) / file
+
+
+def compared_figures(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those figures of a bundle that the gate looks at and a person wants to see beside each other."""
+    kept = {f"test.{one}" for one in ("macro_f1", "normal_false_alarms", "missed", "refused", "open_set.auroc")}
+    return {
+        key: round(value, 4)
+        for key, value in sorted(metrics.items())
+        if key in kept or key.startswith(("test.recall.", "test.support."))
+    }
 
 
 def _download(client: Any, name: str, version: str, into: Path, only: str | None = None) -> Path:
@@ -245,7 +284,8 @@ def _download(client: Any, name: str, version: str, into: Path, only: str | None
     return got if only is None else got.parent
 
 
-def _version_of(client: Any, name: str, alias: str) -> str | None:
+def version_of(client: Any, name: str, alias: str) -> str | None:
+    """The version that holds an alias; None if nobody does."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
@@ -258,7 +298,7 @@ def _version_of(client: Any, name: str, alias: str) -> str | None:
 
 
 @contextmanager
-def _answering(tracking_uri: str) -> Iterator[None]:
+def answering(tracking_uri: str) -> Iterator[None]:
     """Errors of MLflow's own become ours: try again later."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415

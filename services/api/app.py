@@ -22,6 +22,7 @@ from services.api import (
     klarf_copy,
     labels,
     maps,
+    models,
     quarantine,
     routing,
     why,
@@ -31,6 +32,7 @@ from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
 from services.api.explaining import Explaining
 from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
+from services.api.model_shelf import Models, ModelShelf
 from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
 from services.api.pulse import Pulse
@@ -43,6 +45,7 @@ from services.dashboard import (
     labelling,
     live,
     logging_in,
+    models_page,
     pages,
     quality,
     reasons,
@@ -74,6 +77,7 @@ def create_app(
     opener: Opener,
     options: ReadOptions | None = None,
     metrics: Metrics | None = None,
+    models_known: Models | None = None,
 ) -> FastAPI:
     """The application of one process.
 
@@ -84,6 +88,7 @@ def create_app(
         opener: opens spooled files for drawing.
         options: how they are read; `opener` reads them so.
         metrics: of this process; made for the default registry if None.
+        models_known: where versions of the model are; MLflow's if None.
     """
     keys = Keys(database, needs_login=settings.needs_login, secure=settings.secure_cookies)
     metrics = metrics or Metrics()
@@ -115,6 +120,7 @@ def create_app(
         provider=provider_of(settings),
         bundles=BundleShelf(settings.bundle_dir),
         explaining=Explaining(settings.bundle_dir, drawings),
+        models=models_known or ModelShelf(settings.model_name, settings.mlflow_uri, settings.bundle),
         pulse=Pulse(database),
         accept=accept,
         options=options or ReadOptions(),
@@ -126,6 +132,7 @@ def create_app(
         klarf_copy,
         maps,
         defects,
+        models,
         why,
         alerts,
         jobs,
@@ -143,6 +150,7 @@ def create_app(
         accounts,
         unknown,
         labelling,
+        models_page,
         stacks,
         quality,
         report,

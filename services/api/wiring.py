@@ -12,6 +12,7 @@ from services.api.access import Keys
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore
 from services.api.explaining import Explaining
+from services.api.model_shelf import Models
 from services.api.problems import UnauthorizedError
 from services.api.pulse import Pulse
 from services.priority import Priority
@@ -69,6 +70,7 @@ class Wiring:
     drawings: DrawingStore
     bundles: BundleShelf
     explaining: Explaining
+    models: Models
     pulse: Pulse
     accept: Accept
     options: ReadOptions

@@ -232,20 +232,47 @@ def release(
     force: Annotated[
         bool, typer.Option("--force", help="Release although the gate says no; the reason is logged.")
     ] = False,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Only register it as challenger; a person promotes it at /models.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Its dataset: the present holder is measured on the same test split.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Register a bundle in MLflow and put an alias on it; running services pick it up within seconds.
 
-    The gate compares it with the present holder of the alias and refuses a step back.
+    The gate compares it with the present holder of the alias and refuses a step back. Figures compare only on the same
+    data: where the new bundle was trained on a newer dataset, name it with --data.
+
+    Example: waferwatch release bundle --propose --data data/second
     """
+    from pipelines.evaluation import evaluate as measure
     from pipelines.release import release as run
     from services.settings import Settings
 
-    released = run(bundle, _tracking(tracking), alias=alias, name=name or Settings.load().model_name, force=force)
+    def remeasured(folder: Path) -> dict[str, float]:
+        with progress_bar("measuring the present one on the same data") as move:
+            report = measure(folder, data or "", "test", progress=move)
+        return {f"test.{key}": value for key, value in report.figures.items()}
+
+    released = run(
+        bundle,
+        _tracking(tracking),
+        alias=alias,
+        name=name or Settings.load().model_name,
+        force=force,
+        propose=propose,
+        remeasure=None if data is None else remeasured,
+    )
     if as_json:
         print_json(released)
-    else:
-        terminal.print(f"{released.name} version {released.version} is '{alias}'")
+        return
+    terminal.print(f"{released.name} version {released.version} is '{released.alias}'")
+    if propose:
+        terminal.print("the gate " + ("has nothing against it" if released.gate.passed else "is against it:"))
+    for reason in released.gate.reasons:
+        terminal.print(f"  {reason}", markup=False)
 
 
 def summary(

@@ -16,6 +16,7 @@ from services.records.session import Database
 from services.settings import Settings
 from services.telemetry.metrics import Metrics
 from tests.browser.seeding import Seeder, opened
+from tests.services.faking_models import FakeModels
 from tests.web import served
 
 CHROMIUM = "/usr/bin/chromium"
@@ -76,7 +77,14 @@ def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
         sha256, job_id = seeder.taken_in(content.read().decode(), name)
         return Accepted(job_id, sha256, True)
 
-    app = create_app(settings, database, accept=accept, opener=opened, metrics=Metrics(CollectorRegistry()))
+    app = create_app(
+        settings,
+        database,
+        accept=accept,
+        opener=opened,
+        metrics=Metrics(CollectorRegistry()),
+        models_known=FakeModels(),
+    )
     with served(app) as url:
         yield Site(url, database, seeder, settings)
     database.close()

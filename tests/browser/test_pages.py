@@ -14,7 +14,7 @@ from pipelines.simulate import UNKNOWN_PATTERNS
 from services.records import queries
 from services.records.labels import labels
 from tests.browser.conftest import Site, Visit
-from tests.browser.seeding import Wafer, opened
+from tests.browser.seeding import UNSURE, Wafer, opened
 
 pytestmark = pytest.mark.browser
 EMPTY = {
@@ -27,6 +27,7 @@ EMPTY = {
     "/stack": "No wafer fits",
     "/report": "Nothing: every alert is closed",
     "/audit": "Nothing was done in this time",
+    "/labels": "Nothing waits for a label",
     "/upload": "Other ways in",
     "/api": "API for programs",
 }
@@ -210,6 +211,38 @@ def test_a_stranger_is_named_and_leaves_the_inbox(site: Site, visit: Visit) -> N
     expect(page.locator("main")).to_contain_text("Comet")
     with site.database.read() as session:
         assert {one.name for one in labels(session)} == {"Comet"}
+
+
+def test_a_refused_model_is_promoted_with_a_reason_and_rolled_back(site: Site, visit: Visit) -> None:
+    watched = visit()
+    page = watched.open("/models")
+    page.get_by_role("link", name="Version 3").click()
+    expect(page.locator("main")).to_contain_text("recall of Scratch falls")
+    page.get_by_label("Why").fill("scratches are looked at elsewhere")
+    page.get_by_role("button", name="Promote version 3").click()
+    expect(page.locator(".tile", has_text="Judges now")).to_contain_text("Version 3")
+    expect(page.locator(".history")).to_contain_text("scratches are looked at elsewhere")
+    page.get_by_role("link", name="Version 2").click()
+    page.get_by_role("button", name="Roll back to version 2").click()
+    expect(page.locator(".tile", has_text="Judges now")).to_contain_text("Version 2")
+
+
+def test_labels_are_said_with_one_key_each(site: Site, visit: Visit) -> None:
+    site.seeder.gallery(["Ring", "Donut", UNSURE])
+    page = visit().open("/labels")
+    expect(page.get_by_role("button", name="Donut")).to_be_visible()
+    page.keyboard.press("s")
+    page.wait_for_url("**after=**")
+    page.keyboard.press("1")
+    expect(page.locator(".said")).to_contain_text("Noted for")
+    page.keyboard.press("x")
+    page.keyboard.type("Swirl")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("That was the last one")
+    page.keyboard.press("b")
+    expect(page.locator("main")).to_contain_text("What does it show?")
+    with site.database.read() as session:
+        assert {one.name for one in labels(session)} == {"Donut", "Swirl"}
 
 
 def test_an_alert_is_closed_with_a_reason(site: Site, visit: Visit) -> None:

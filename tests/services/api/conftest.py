@@ -15,6 +15,7 @@ from models.domain.errors import InputError
 from pipelines.ingestion import CaptureReader, PointMap, PointReader
 from services.api.app import create_app
 from services.api.drawing_store import Opener
+from services.api.model_shelf import Models
 from services.api.wiring import Accepted
 from services.records.session import Database
 from services.settings import Settings
@@ -67,13 +68,13 @@ def serve(tmp_path: Path, sqlite_template: Path) -> Iterator[Serve]:
     """Starts a service with the settings given."""
     with ExitStack() as stack:
 
-        def start(opener: Opener = opened, **settings: object) -> Service:
+        def start(opener: Opener = opened, models_known: Models | None = None, **settings: object) -> Service:
             shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
             chosen = Settings(home=tmp_path, **settings)  # type: ignore[arg-type]
             database = Database(chosen.database_url)
             stack.callback(database.close)
             intake, metrics = FakeIntake(database), Metrics(CollectorRegistry())
-            app = create_app(chosen, database, accept=intake, opener=opener, metrics=metrics)
+            app = create_app(chosen, database, accept=intake, opener=opener, metrics=metrics, models_known=models_known)
             url = stack.enter_context(served(app))
             service = Service(url, database, intake, metrics, chosen)
             stack.callback(service.client.close)
