@@ -79,6 +79,7 @@ class Settings(BaseSettings):
         oidc_role_claim: which claim lists their groups; 'realm_access.roles' reaches into objects.
         oidc_roles: which group gives which role, as JSON: {"fab-operators": "operator"}; the strongest counts.
         lease_s: how long a worker may be silent before its job is given to another, seconds.
+        rules: file that says what is an alert; without one, the rules that come with waferwatch.
         classifier_replicas: processes that hold the model.
         classifier_cpus: CPU cores Ray reserves for each; less than one on small machines.
         classifier_gpus: GPUs Ray reserves for each, fractions allowed; 0 runs on the CPU.
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     oidc_role_claim: str = "groups"
     oidc_roles: dict[str, Role] = Field(default_factory=dict)
     lease_s: float = Field(default=30.0, gt=0)
+    rules: Path | None = None
     classifier_replicas: int = Field(default=1, ge=1)
     classifier_cpus: float = Field(default=0.5, ge=0)
     classifier_gpus: float = Field(default=0.0, ge=0)
@@ -143,7 +145,7 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     webhook_private: bool = False
 
-    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading")
+    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading", "rules")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """A service outlives the folder it was started in."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.domain.capture import Capture, ReadWarning
 from models.domain.errors import InputError
-from models.domain.verdict import Verdict
+from models.domain.verdict import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,21 @@ class Inspection:
     def windows(self) -> int:
         """How many windows were judged."""
         return self.judged or len(self.verdicts)
+
+    @property
+    def shown(self) -> Mapping[str, float]:
+        """Defect classes with their greatest confidence on any window: a small scratch shows on deep levels alone."""
+        found: dict[str, float] = {}
+        for verdict in self.verdicts:
+            for label in () if verdict.label is None else (verdict.label, *verdict.also):
+                if label != self.normal:
+                    found[label] = max(found.get(label, 0.0), verdict.confidence)
+        return found
+
+    @property
+    def refused(self) -> frozenset[Reason]:
+        """Why windows were refused a label; empty if none was."""
+        return frozenset(verdict.reason for verdict in self.verdicts if verdict.is_unknown)
 
 
 def inspection_id(capture_id: str, bundle_digest: str) -> str:

@@ -3,12 +3,15 @@
 Whoever changes one names the version they saw; a comment changes nothing and may always be added.
 """
 
+from sqlalchemy import select
+
 from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError, WaferwatchError
 from services.alerting.history import add_event
+from services.alerting.messages import Event, tell
 from services.records.reading import alert_summary
 from services.records.session import WriteSession, now
-from services.records.tables import AlertRow
+from services.records.tables import AlertRow, OutboxRow
 from services.records.views import AlertSummary
 
 _ALLOWED = {
@@ -71,6 +74,9 @@ def change_alert(
     row.handled_by = actor
     row.handled_at = moment
     session.flush()
+    if to.is_closed:
+        heard = set(session.scalars(select(OutboxRow.channel).where(OutboxRow.alert_id == alert_id)))
+        tell(session, row, Event.CLOSED, cause=f"{alert_id}", at=moment, names=heard)
     return alert_summary(row)
 
 

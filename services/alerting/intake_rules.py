@@ -1,42 +1,36 @@
-"""Rules about files that could not be inspected: a wafer nobody looked at must not go unseen."""
+"""Files that could not be inspected: a wafer nobody looked at must not go unseen."""
 
-from datetime import datetime
-
-from models.domain.alert import Alert, Fingerprint, Severity
+from models.domain.alert import Alert, Fingerprint
 from models.domain.errors import Complaint
+from services.alerting.rule_file import Rules
+from services.alerting.rule_kinds import FileEvent
+
+_TITLES = {
+    FileEvent.QUARANTINE: "File in quarantine",
+    FileEvent.DEAD: "Could not be inspected",
+    FileEvent.REFUSED: "File not taken in",
+}
 
 
-def quarantine_alert(code: str, complaint: Complaint, file_name: str, at: datetime) -> Alert:
-    """The input is wrong: one alert per kind of fault, however many files have it."""
+def file_alert(
+    rules: Rules, event: FileEvent, code: str, complaint: Complaint, *, file_name: str, subject: str
+) -> Alert:
+    """One alert per kind of fault, however many files have it.
+
+    Args:
+        rules: say how grave that is and what to do.
+        event: what became of the file.
+        code: kind of the fault.
+        complaint: the fault.
+        file_name: for people.
+        subject: hash of the file, or of its arrival.
+    """
+    rule = rules.for_file(event)
     return Alert(
-        fingerprint=Fingerprint(rule="quarantine", pattern=code),
-        severity=Severity.WARNING,
-        title=f"File in quarantine: {file_name}: {complaint.what}",
-        action="See the reason on the quarantine page; have a good file sent, or retry the job.",
-        inspection_id=None,
-        raised_at=at,
-    )
-
-
-def dead_alert(code: str, complaint: Complaint, file_name: str, at: datetime) -> Alert:
-    """Every try failed: the fault is more likely ours than the file's, so other files may be waiting, too."""
-    return Alert(
-        fingerprint=Fingerprint(rule="dead", pattern=code),
-        severity=Severity.CRITICAL,
-        title=f"Could not be inspected: {file_name}: {complaint.what}",
-        action="Inspect this wafer by other means; find the cause in the workers' logs, then retry the job.",
-        inspection_id=None,
-        raised_at=at,
-    )
-
-
-def refused_alert(code: str, complaint: Complaint, file_name: str, at: datetime) -> Alert:
-    """A file in the watch folder could not even be taken in."""
-    return Alert(
-        fingerprint=Fingerprint(rule="refused", pattern=code),
-        severity=Severity.WARNING,
-        title=f"File not taken in: {file_name}: {complaint.what}",
-        action="Look at the file in the watch folder: it is still there.",
-        inspection_id=None,
-        raised_at=at,
+        fingerprint=Fingerprint(rule=rule.name, pattern=code),
+        subject=subject,
+        severity=rule.severity,
+        title=f"{_TITLES[event]}: {file_name}: {complaint.what}",
+        action=rule.action,
+        quiet=rule.quiet,
     )

@@ -1,36 +1,54 @@
-"""Grouping: one trouble is one alert with a count, and one subject counts once."""
+"""Grouping: one trouble is one alert with a count, one subject counts once, and one window tells each channel once."""
 
-import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from models.domain.alert import Alert, AlertState
+from models.domain.alert import Alert, AlertState, SilenceKind
 from services.alerting.history import add_event
+from services.alerting.messages import Event, tell
+from services.alerting.silencing import hold_back
 from services.records.session import WriteSession
-from services.records.tables import IS_OPEN, AlertOccurrenceRow, AlertRow, OutboxRow
+from services.records.silences import Silence, active_silences
+from services.records.tables import IS_OPEN, AlertOccurrenceRow, AlertRow
 from services.records.upsert import insert_into, insert_new
 
 SERVICE = "waferwatch"
 """Who acts where no person does."""
 
 
+class Outcome(StrEnum):
+    """What became of a finding."""
+
+    OPENED = "opened"
+    REPEATED = "repeated"
+    COOLING = "cooling down"
+    """Its alert was closed a moment ago: counted there."""
+    MAINTENANCE = "maintenance"
+    """Expected just now: counted with the maintenance window alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What became of an alert: the row it is in, and whether that row is new."""
+    """What became of a finding, and the alert it is counted in (None in maintenance)."""
 
     alert: Alert
-    alert_id: int
-    is_new: bool
+    alert_id: int | None
+    outcome: Outcome
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it opened its alert."""
+        return self.outcome is Outcome.OPENED
 
 
 def raise_alerts(
     session: WriteSession,
     alerts: Collection[Alert],
     *,
-    subject: str,
     at: datetime,
     job_id: int | None = None,
     channels: Collection[str] = (),
@@ -43,64 +61,106 @@ def raise_alerts(
     Args:
         session: the transaction.
         alerts: what the rules raised.
-        subject: hash of what is in trouble: capture id, or hash of a file.
         at: the database's time.
         job_id: the job in trouble, where there is no inspection.
-        channels: who is told of a new alert, one message each.
+        channels: who hears of alerts whose rule names no channels.
 
     Returns:
         Those that counted.
     """
+    if not alerts:
+        return ()
+    silences = active_silences(session, at)
     # Always in the same order, so that two transactions cannot wait for each other.
-    ordered = sorted(alerts, key=lambda alert: alert.fingerprint.key)
-    raised = (_raise(session, _Trouble(alert, subject, at, job_id), channels) for alert in ordered)
+    ordered = sorted(alerts, key=lambda alert: (alert.fingerprint.key, alert.subject))
+    raised = (_raise(session, _Finding(alert, at, job_id, tuple(channels), silences)) for alert in ordered)
     return tuple(one for one in raised if one is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class _Finding:
     alert: Alert
-    subject: str
     at: datetime
     job_id: int | None
+    channels: Sequence[str]
+    silences: Sequence[Silence]
 
     @property
-    def event_id(self) -> str:
-        """Names the event, not the row: raised again after a lost commit, it is the same event."""
-        return hashlib.sha256(f"opened:{self.alert.fingerprint.key}:{self.subject}".encode()).hexdigest()
+    def key(self) -> str:
+        return self.alert.fingerprint.key
+
+    def silence(self, kind: SilenceKind) -> Silence | None:
+        """The first silence of this kind that concerns it."""
+        fitting = (one for one in self.silences if one.kind is kind and one.fits(self.alert.fingerprint))
+        return next(fitting, None)
 
 
-def _raise(session: WriteSession, trouble: _Trouble, channels: Collection[str]) -> Raised | None:
-    alert, key = trouble.alert, trouble.alert.fingerprint.key
-    if session.get(AlertOccurrenceRow, (key, trouble.subject)) is not None:
+def _raise(session: WriteSession, finding: _Finding) -> Raised | None:
+    if session.get(AlertOccurrenceRow, (finding.key, finding.alert.subject)) is not None:
         return None
-    alert_id, count = _find_or_open(session, trouble)
-    is_counted = insert_new(
+    maintenance = finding.silence(SilenceKind.MAINTENANCE)
+    if maintenance is not None:
+        hold_back(session, maintenance)
+        return Raised(finding.alert, None, Outcome.MAINTENANCE)
+    cooling = _cooling_down(session, finding)
+    if cooling is not None:
+        return Raised(finding.alert, cooling, Outcome.COOLING) if _count(session, finding, cooling) else None
+    row = _find_or_open(session, finding)
+    if not _count(session, finding, row.id):
+        # Another transaction counted the subject since we looked, and its alert was closed at once.
+        session.execute(delete(AlertRow).where(AlertRow.id == row.id, AlertRow.count == 0))
+        return None
+    is_new = row.count == 0
+    if is_new:
+        note = finding.alert.title
+        add_event(session, row.id, at=finding.at, actor=SERVICE, before=None, after=AlertState.OPEN, note=note)
+    _tell_once_per_window(session, finding, row)
+    return Raised(finding.alert, row.id, Outcome.OPENED if is_new else Outcome.REPEATED)
+
+
+def _cooling_down(session: WriteSession, finding: _Finding) -> int | None:
+    """The alert that was closed so short a time ago that findings still belong to it; None while one is open."""
+    pause = finding.alert.quiet.cool_down
+    if not pause:
+        return None
+    newest = (
+        select(AlertRow.id, AlertRow.state, AlertRow.handled_at)
+        .where(AlertRow.fingerprint == finding.key)
+        .order_by(AlertRow.id.desc())
+        .limit(1)
+    )
+    found = session.execute(newest).first()
+    if found is None or not found.state.is_closed or found.handled_at is None:
+        return None
+    return found.id if finding.at < found.handled_at + pause else None
+
+
+def _count(session: WriteSession, finding: _Finding, alert_id: int) -> bool:
+    """Count the subject in an alert; False if it is counted somewhere already."""
+    is_new = insert_new(
         session,
         AlertOccurrenceRow,
         AlertOccurrenceRow.fingerprint,
         AlertOccurrenceRow.subject,
-        fingerprint=key,
-        subject=trouble.subject,
+        fingerprint=finding.key,
+        subject=finding.alert.subject,
         alert_id=alert_id,
-        inspection_id=alert.inspection_id,
-        seen_at=trouble.at,
+        inspection_id=finding.alert.inspection_id,
+        seen_at=finding.at,
     )
-    if not is_counted:
-        # Another transaction counted the subject since we looked, and its alert was closed at once.
-        session.execute(delete(AlertRow).where(AlertRow.id == alert_id, AlertRow.count == 0))
-        return None
-    session.execute(update(AlertRow).where(AlertRow.id == alert_id).values(count=AlertRow.count + 1))
-    if count == 0:
-        add_event(session, alert_id, at=trouble.at, actor=SERVICE, before=None, after=AlertState.OPEN, note=alert.title)
-        session.add_all(_message(alert_id, trouble, channel) for channel in sorted(channels))
-        session.flush()
-    return Raised(alert, alert_id, is_new=count == 0)
+    if is_new:
+        session.execute(
+            update(AlertRow)
+            .where(AlertRow.id == alert_id)
+            .values(count=AlertRow.count + 1, last_seen=finding.at)
+            .execution_options(synchronize_session=False)
+        )
+    return is_new
 
 
-def _find_or_open(session: WriteSession, trouble: _Trouble) -> tuple[int, int]:
-    """Id and count of the open alert with this fingerprint, made if there is none, and locked either way."""
-    alert, fingerprint = trouble.alert, trouble.alert.fingerprint
+def _find_or_open(session: WriteSession, finding: _Finding) -> AlertRow:
+    """The open alert with this fingerprint, made if there is none (count 0), and locked either way."""
+    alert, fingerprint, quiet = finding.alert, finding.alert.fingerprint, finding.alert.quiet
     statement = insert_into(session, AlertRow).values(
         fingerprint=fingerprint.key,
         rule=fingerprint.rule,
@@ -113,41 +173,28 @@ def _find_or_open(session: WriteSession, trouble: _Trouble) -> tuple[int, int]:
         title=alert.title,
         action=alert.action,
         inspection_id=alert.inspection_id,
-        job_id=trouble.job_id,
+        job_id=finding.job_id,
         count=0,
-        first_seen=trouble.at,
-        last_seen=trouble.at,
+        first_seen=finding.at,
+        last_seen=finding.at,
         version=1,
+        tell=list(finding.channels if quiet.tell is None else quiet.tell),
+        escalate_at=None if quiet.escalate_after is None else finding.at + quiet.escalate_after,
+        escalate_to=list(quiet.escalate_to),
     )
     upsert = statement.on_conflict_do_update(
-        index_elements=[AlertRow.fingerprint], index_where=IS_OPEN, set_={"last_seen": trouble.at}
+        index_elements=[AlertRow.fingerprint], index_where=IS_OPEN, set_={"last_seen": finding.at}
     )
-    alert_id, count = session.execute(upsert.returning(AlertRow.id, AlertRow.count)).one()
-    return alert_id, count
+    return session.scalars(upsert.returning(AlertRow), execution_options={"populate_existing": True}).one()
 
 
-def _message(alert_id: int, trouble: _Trouble, channel: str) -> OutboxRow:
-    alert, fingerprint = trouble.alert, trouble.alert.fingerprint
-    body = {
-        "event": "alert.opened",
-        "alert_id": alert_id,
-        "inspection_id": alert.inspection_id,
-        "job_id": trouble.job_id,
-        "rule": fingerprint.rule,
-        "pattern": fingerprint.pattern,
-        "product": fingerprint.product,
-        "step": fingerprint.step,
-        "tool": fingerprint.tool,
-        "severity": alert.severity.value,
-        "title": alert.title,
-        "action": alert.action,
-        "raised_at": trouble.at.isoformat(),
-    }
-    return OutboxRow(
-        event_id=trouble.event_id,
-        channel=channel,
-        alert_id=alert_id,
-        body=body,
-        created_at=trouble.at,
-        not_before=trouble.at,
-    )
+def _tell_once_per_window(session: WriteSession, finding: _Finding, row: AlertRow) -> None:
+    """The first finding is told at once, later ones once per window and only while nobody has acknowledged."""
+    if row.state is not AlertState.OPEN or finding.silence(SilenceKind.SILENCE) is not None:
+        return
+    if row.told_at is not None and finding.at < row.told_at + finding.alert.quiet.window:
+        return
+    event = Event.OPENED if row.told_at is None else Event.REPEATED
+    session.refresh(row)  # with the count as it is now
+    row.told_at = finding.at
+    tell(session, row, event, cause=finding.alert.subject, at=finding.at, names=row.tell or ())

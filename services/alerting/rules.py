@@ -1,89 +1,67 @@
-"""Which inspections become alerts: pure functions, one per rule. Rules read verdicts and never change one."""
+"""Rules for single captures: pure functions from what was seen to alerts. Rules read verdicts and never change one."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from models.domain.alert import Alert, Fingerprint, Severity
+from models.domain.alert import Alert, Fingerprint
 from models.domain.inspection import Inspection
-from models.domain.verdict import Reason, Verdict
+from models.domain.verdict import Reason
+from services.alerting.rule_file import Rules, shipped_rules
+from services.alerting.rule_kinds import NoveltyRule, PatternRule, RuleBase
+from services.records.sightings import Sighting, sighting_of
 
-LOOK = "Look at the map; if the pattern is real, hold the lot and check the tool."
-UNKNOWN_LOOK = "Look at the map; say what it is on the page, so that the next model knows it."
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What an installation wants to hear of.
-
-    Attributes:
-        min_confidence: least confidence of a known defect class.
-        severities: of patterns that are not a plain warning.
-        actions: what the operator should do about a pattern, where it is not `LOOK`.
-        quiet: labels nobody wants to hear of.
-    """
-
-    min_confidence: float = 0.5
-    severities: Mapping[str, Severity] = field(default_factory=dict)
-    actions: Mapping[str, str] = field(default_factory=dict)
-    quiet: frozenset[str] = frozenset()
+_TITLES = {Reason.NOVEL: "Unknown pattern", Reason.UNSURE: "Pattern between known classes"}
 
 
-def evaluate(inspection: Inspection, rules: Rules = Rules()) -> tuple[Alert, ...]:
-    """All alerts of an inspection: one per pattern, and one if something unknown was found.
-
-    Every window counts, not only the whole capture: a small scratch shows on deep levels alone.
-    """
-    return (*_patterns(inspection, rules), *_novelty(inspection))
+def evaluate(inspection: Inspection, rules: Rules | None = None) -> tuple[Alert, ...]:
+    """All alerts of an inspection that concern it alone: one per pattern, and one if something unknown was found."""
+    return judge(sighting_of(inspection, datetime.now(UTC)), rules or shipped_rules())
 
 
-def _patterns(inspection: Inspection, rules: Rules) -> Iterator[Alert]:
-    """Known defect classes stated with confidence."""
-    ignored = {inspection.normal, *rules.quiet}
-    found = {
-        label: max(verdict.confidence for verdict in inspection.verdicts if label in _labels(verdict))
-        for label in sorted({label for verdict in inspection.verdicts for label in _labels(verdict)} - ignored)
-    }
-    for label, confidence in found.items():
-        if confidence >= rules.min_confidence:
-            yield _alert(
-                inspection,
-                rule="pattern",
-                pattern=label,
-                severity=rules.severities.get(label, Severity.WARNING),
-                title=label,
-                action=rules.actions.get(label, LOOK),
-            )
+def judge(seen: Sighting, rules: Rules) -> tuple[Alert, ...]:
+    """The same of what was seen, live or from the records."""
+    return (*_patterns(seen, rules), *_novelty(seen, rules))
 
 
-def _novelty(inspection: Inspection) -> Iterator[Alert]:
-    """Windows that were refused a label. Strange ones weigh more than ones between two known classes."""
-    reasons = {verdict.reason for verdict in inspection.verdicts if verdict.is_unknown}
-    if not reasons:
-        return
-    reason = Reason.NOVEL if Reason.NOVEL in reasons else Reason.UNSURE
-    yield _alert(
-        inspection,
-        rule="novelty",
-        pattern=reason.value,
-        severity=Severity.WARNING if reason is Reason.NOVEL else Severity.INFO,
-        title="Unknown pattern" if reason is Reason.NOVEL else "Pattern between known classes",
-        action=UNKNOWN_LOOK,
-    )
-
-
-def _labels(verdict: Verdict) -> set[str]:
-    return set() if verdict.label is None else {verdict.label, *verdict.also}
-
-
-def _alert(inspection: Inspection, *, rule: str, pattern: str, severity: Severity, title: str, action: str) -> Alert:
-    origin = inspection.capture.provenance
-    place = " · ".join(part for part in (origin.product, origin.step, origin.tool) if part)
+def alert_of(rule: RuleBase, seen: Sighting, pattern: str, title: str, *, by_product: bool = True) -> Alert:
+    """What a rule raises of a capture."""
+    place = seen.place
     return Alert(
-        fingerprint=Fingerprint(rule, pattern, origin.product, origin.step, origin.tool),
-        severity=severity,
-        title=f"{title} · {place}" if place else title,
-        action=action,
-        inspection_id=inspection.id,
-        raised_at=inspection.started_at + timedelta(seconds=inspection.duration_s),
+        fingerprint=Fingerprint(rule.name, pattern, place.product if by_product else None, place.step, place.tool),
+        subject=seen.capture_id,
+        severity=rule.severity,
+        title=f"{title} · {place}" if str(place) else title,
+        action=rule.action,
+        inspection_id=seen.inspection_id,
+        quiet=rule.quiet,
     )
+
+
+def _patterns(seen: Sighting, rules: Rules) -> Iterator[Alert]:
+    """Known defect classes stated with confidence; for each the first rule that takes it."""
+    for label, confidence in sorted(seen.shown.items()):
+        for rule in rules.of(PatternRule):
+            if _takes(rule, seen, label, confidence):
+                yield alert_of(rule, seen, label, label)
+                break
+
+
+def _takes(rule: PatternRule, seen: Sighting, label: str, confidence: float) -> bool:
+    wanted = label in rule.labels if rule.labels else label not in rule.except_
+    return wanted and confidence >= rule.min_confidence and covers(rule, seen)
+
+
+def _novelty(seen: Sighting, rules: Rules) -> Iterator[Alert]:
+    """Windows that were refused a label. Strange ones weigh more than ones between two known classes."""
+    reason = Reason.NOVEL if Reason.NOVEL in seen.refused else Reason.UNSURE
+    if reason not in seen.refused:
+        return
+    for rule in rules.of(NoveltyRule):
+        if rule.reason is reason and covers(rule, seen):
+            yield alert_of(rule, seen, reason.value, _TITLES[reason])
+            return
+
+
+def covers(rule: RuleBase, seen: Sighting) -> bool:
+    """Whether a rule is for captures from there."""
+    return rule.where.covers(seen.place.product, seen.place.step, seen.place.tool)

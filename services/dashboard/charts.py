@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from models.spc.p_chart import PChart
 from services.dashboard import words
-from services.dashboard.control_chart import PChart
 from services.records.quality import Interval, Share
 
 WIDTH, HEIGHT = 760.0, 240.0

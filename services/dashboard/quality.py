@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from models.spc.p_chart import p_chart
+from models.spc.usual import Sample
 from services.api.problems import NotFoundError
 from services.api.wiring import Wired
 from services.dashboard import charts
-from services.dashboard.control_chart import Sample, p_chart
 from services.dashboard.looks import page
 from services.records.quality import Span, intervals, shares
 from services.records.queries import InspectionFilter

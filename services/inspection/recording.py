@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.domain.inspection import Inspection
+from services.alerting.evaluation import alerts_of
 from services.alerting.occurrences import Raised, raise_alerts
-from services.alerting.rules import Rules, evaluate
+from services.alerting.policy import AlertPolicy
 from services.inspection.blocks import drop_blocks
 from services.jobs import Lease, LeasePolicy, complete, fail, hold, postpone
 from services.records.session import Database, WriteSession, now
@@ -37,15 +38,13 @@ class Recorder:
 
     Attributes:
         database: where to.
-        rules: which inspections become alerts.
+        alerting: which inspections become alerts, and who is told.
         policy: how jobs are tried again.
-        channels: who is told of new alerts.
     """
 
     database: Database
-    rules: Rules
+    alerting: AlertPolicy
     policy: LeasePolicy
-    channels: tuple[str, ...] = ()
 
     def keep(self, lease: Lease, found: Sequence[Judged]) -> Recorded:
         """Write inspections of a job that goes on: a lot's first wafers need not wait for its last.
@@ -78,7 +77,7 @@ class Recorder:
         """
         with self.database.write() as session:
             end = postpone if is_outage else fail
-            state = end(session, lease, error, self.policy, self.channels)
+            state = end(session, lease, error, self.policy, self.alerting)
             return state, self._add(session, lease, found)
 
     def _add(self, session: WriteSession, lease: Lease, found: Sequence[Judged]) -> Recorded:
@@ -100,15 +99,5 @@ class Recorder:
         for one in new:
             if one.lane.shadow is not None:
                 ask_shadow(session, one.inspection.id, one.lane.shadow, moment)
-        alerts = tuple(
-            raised
-            for one in new
-            for raised in raise_alerts(
-                session,
-                evaluate(one.inspection, self.rules),
-                subject=one.inspection.capture.id,
-                at=moment,
-                channels=self.channels,
-            )
-        )
-        return Recorded(new, alerts)
+        alerts = alerts_of(session, [one.inspection for one in new], self.alerting.rules)
+        return Recorded(new, raise_alerts(session, alerts, at=moment, channels=self.alerting.channels))

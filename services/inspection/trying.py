@@ -37,7 +37,7 @@ class Try:
         self._heartbeat = heartbeat
         self._stop = stop
         self._spooled = place.spool.path(lease.sha256)
-        self._recorder = Recorder(place.database, place.rules, place.policy, place.channels)
+        self._recorder = Recorder(place.database, place.alerting, place.policy)
         self._found: list[Judged] = []
         """Not yet recorded; the last capture's is, with the end of the job."""
         self.recorded_ids: list[str] = []
@@ -165,4 +165,4 @@ class Try:
             observer.inspected(inspection, novelty_threshold=threshold, seen_at=self._lease.queued_at)
             observer.routed(one.lane, inspection)
         for raised in recorded.alerts:
-            observer.alert_raised(raised.alert, is_new=raised.is_new)
+            observer.alert_raised(raised)

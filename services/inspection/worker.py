@@ -58,7 +58,7 @@ def work_once(place: Workplace, classifiers: Classifiers, stop: threading.Event 
         RetryableError: the database is away; a job under way goes to another worker when its lease ends.
     """
     with place.database.write() as session:
-        buried = bury_silent(session, place.policy, place.channels)
+        buried = bury_silent(session, place.policy, place.alerting)
         lease = claim(session, place.owner, place.policy)
     if place.observer is not None:
         for _ in range(buried):

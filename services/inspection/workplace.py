@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from models.domain.alert import Alert
 from models.domain.inspection import Inspection
 from pipelines.ingestion import Limits, ReadOptions
-from services.alerting.rules import Rules
+from services.alerting.occurrences import Raised
+from services.alerting.policy import AlertPolicy
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy
 from services.records.route_tables import ShadowOutcome
@@ -28,8 +28,8 @@ class Observer(Protocol):
     def quarantined(self, code: str) -> None:
         """A job was quarantined or is dead."""
 
-    def alert_raised(self, alert: Alert, *, is_new: bool) -> None:
-        """A finding counted, in a new alert or in an open one."""
+    def alert_raised(self, raised: Raised) -> None:
+        """A finding counted: in a new alert, in an open one, or as one that nobody needs to hear of."""
 
     def routed(self, lane: Lane, inspection: Inspection | None) -> None:
         """A capture went along a lane; None if the bundle there could not judge it."""
@@ -47,8 +47,7 @@ class Workplace:
         spool: where the files are.
         owner: the worker's name in the table of jobs.
         policy: leases and tries.
-        rules: which inspections become alerts.
-        channels: who is told of alerts.
+        alerting: which inspections become alerts, and who is told.
         limits: how much a file may ask for.
         options: what files do not say of themselves.
         observer: counts.
@@ -59,8 +58,7 @@ class Workplace:
     spool: Spool
     owner: str
     policy: LeasePolicy = field(default_factory=LeasePolicy)
-    rules: Rules = field(default_factory=Rules)
-    channels: tuple[str, ...] = ()
+    alerting: AlertPolicy = field(default_factory=AlertPolicy)
     limits: Limits | None = None
     options: ReadOptions | None = None
     observer: Observer | None = None

@@ -8,15 +8,17 @@ quarantined, so that nobody waits for it in vain. Any number of watchers may loo
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import select
 
 from models.domain.errors import ConfigurationError, InputError, RetryableError, WaferwatchError
-from services.alerting.intake_rules import refused_alert
+from services.alerting.intake_rules import file_alert
 from services.alerting.occurrences import raise_alerts
+from services.alerting.policy import AlertPolicy
+from services.alerting.rule_kinds import FileEvent
 from services.intake.completeness import Check, check_complete
 from services.intake.disposal import Disposal
 from services.intake.looking import Names, files_below
@@ -45,7 +47,7 @@ class WatchPolicy:
         disposal: what happens to a file once its row is committed.
         origins: who brought a file and how urgent it is.
         quota: how many files of one source may be unfinished at a time; the others wait in the folder.
-        channels: who is told of files that cannot be taken.
+        alerting: how alerts are raised of files that cannot be taken.
     """
 
     names: Names = field(default_factory=Names)
@@ -53,7 +55,7 @@ class WatchPolicy:
     disposal: Disposal = field(default_factory=Disposal)
     origins: Origins = field(default_factory=Origins)
     quota: int | None = None
-    channels: Collection[str] = ()
+    alerting: AlertPolicy = field(default_factory=AlertPolicy)
 
 
 @dataclass(slots=True)
@@ -226,7 +228,7 @@ class Watcher:
             receipt = register(session, spooled, arrival)
             if sighting.truncated is not None and receipt.is_new_job:
                 error = _never_completed(sighting.truncated, path)
-                quarantine(session, receipt.job_id, error, self._policy.channels)
+                quarantine(session, receipt.job_id, error, self._policy.alerting)
         self._arrived("taken" if receipt.is_new_job else "known", spooled.size)
         log.info("took %s as job %s", printable(str(path)), receipt.job_id)
 
@@ -240,16 +242,14 @@ class Watcher:
 
     def _refuse(self, path: Path, error: WaferwatchError) -> None:
         """What cannot be taken raises an alert: a wafer must not be overlooked."""
-        sighting = self._sightings[path]
+        sighting, alerting = self._sightings[path], self._policy.alerting
+        subject = arrival_key(path, sighting.signature)
+        name = file_name(str(path))
+        alert = file_alert(
+            alerting.rules, FileEvent.REFUSED, error.code, error.complaint, file_name=name, subject=subject
+        )
         with self._database.write() as session:
-            moment = now(session)
-            raise_alerts(
-                session,
-                [refused_alert(error.code, error.complaint, file_name(str(path)), moment)],
-                subject=arrival_key(path, sighting.signature),
-                at=moment,
-                channels=self._policy.channels,
-            )
+            raise_alerts(session, [alert], at=now(session), channels=alerting.channels)
         self._arrived("refused", sighting.signature.size)
         log.error("refused: %s", error)
         sighting.is_settled = True

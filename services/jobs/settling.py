@@ -1,16 +1,16 @@
 """How jobs end: done, quarantined, dead, or put back for another try. What ends badly raises an alert of its own."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from models.domain.alert import Alert
 from models.domain.errors import Complaint, InputError, WaferwatchError
-from services.alerting.intake_rules import dead_alert, quarantine_alert
+from services.alerting.intake_rules import file_alert
 from services.alerting.occurrences import raise_alerts
+from services.alerting.policy import AlertPolicy
+from services.alerting.rule_kinds import FileEvent
 from services.jobs.lease import Lease, LeasePolicy, settle, silent
 from services.records.session import WriteSession, now
 from services.records.tables import JobRow, JobState
@@ -26,7 +26,7 @@ def complete(session: WriteSession, lease: Lease) -> None:
 
 
 def fail(
-    session: WriteSession, lease: Lease, error: Exception, policy: LeasePolicy, channels: Collection[str] = ()
+    session: WriteSession, lease: Lease, error: Exception, policy: LeasePolicy, alerting: AlertPolicy | None = None
 ) -> JobState:
     """The try failed. Wrong input is quarantined at once; anything else is tried again, and in the end dead.
 
@@ -35,7 +35,7 @@ def fail(
         lease: of the try.
         error: why.
         policy: how often and how soon again.
-        channels: who is told.
+        alerting: how an alert is raised of it; None = the shipped rules, and nobody is told.
 
     Returns:
         The state the job is in now.
@@ -46,11 +46,9 @@ def fail(
     moment = now(session)
     code, complaint = _described(error)
     if isinstance(error, InputError):
-        state = JobState.QUARANTINED
-        alert = quarantine_alert(code, complaint, lease.file_name, moment)
+        state, event = JobState.QUARANTINED, FileEvent.QUARANTINE
     elif lease.attempts >= policy.max_attempts:
-        state = JobState.DEAD
-        alert = dead_alert(code, complaint, lease.file_name, moment)
+        state, event = JobState.DEAD, FileEvent.DEAD
     else:
         settle(
             session,
@@ -61,12 +59,14 @@ def fail(
         )
         return JobState.QUEUED
     settle(session, lease, state=state, finished_at=moment, **_error_values(code, complaint))
-    raise_alerts(session, [alert], subject=lease.sha256, at=moment, job_id=lease.job_id, channels=channels)
+    alerting = alerting or AlertPolicy()
+    alert = file_alert(alerting.rules, event, code, complaint, file_name=lease.file_name, subject=lease.sha256)
+    raise_alerts(session, [alert], at=moment, job_id=lease.job_id, channels=alerting.channels)
     return state
 
 
 def postpone(
-    session: WriteSession, lease: Lease, error: Exception, policy: LeasePolicy, channels: Collection[str] = ()
+    session: WriteSession, lease: Lease, error: Exception, policy: LeasePolicy, alerting: AlertPolicy | None = None
 ) -> JobState:
     """Something the job needs is down (the classifier, its bundle): try again soon, and do not hold it against the job.
 
@@ -77,7 +77,7 @@ def postpone(
         LostLease: it is somebody else's job now.
     """
     if lease.fence >= policy.max_claims:
-        return fail(session, replace(lease, attempts=policy.max_attempts), error, policy, channels)
+        return fail(session, replace(lease, attempts=policy.max_attempts), error, policy, alerting)
     code, complaint = _described(error)
     pause = min(policy.backoff(lease.fence), timedelta(seconds=policy.outage_limit_s))
     settle(
@@ -91,16 +91,15 @@ def postpone(
     return JobState.QUEUED
 
 
-def quarantine(session: WriteSession, job_id: int, error: InputError, channels: Collection[str] = ()) -> None:
+def quarantine(session: WriteSession, job_id: int, error: InputError, alerting: AlertPolicy | None = None) -> None:
     """Set a queued job aside before anybody works on it: its input is known to be wrong."""
     row = session.get_one(JobRow, job_id, options=[joinedload(JobRow.source)], with_for_update={"of": JobRow})
     if row.state is JobState.QUEUED:
-        moment = now(session)
-        alert = quarantine_alert(error.code, error.complaint, row.source.name, moment)
-        _end(session, row, _Ending(JobState.QUARANTINED, error.code, error.complaint, alert, moment), channels)
+        ending = _Ending(JobState.QUARANTINED, FileEvent.QUARANTINE, error.code, error.complaint, now(session))
+        _end(session, row, ending, alerting or AlertPolicy())
 
 
-def bury_silent(session: WriteSession, policy: LeasePolicy, channels: Collection[str] = ()) -> int:
+def bury_silent(session: WriteSession, policy: LeasePolicy, alerting: AlertPolicy | None = None) -> int:
     """Give up jobs whose workers fell silent at every try (a file that kills its reader); returns how many.
 
     Call it before `claim`, which leaves them alone.
@@ -121,21 +120,21 @@ def bury_silent(session: WriteSession, policy: LeasePolicy, channels: Collection
             got=f"{row.attempts} tries, the last by {row.owner}",
             remedy="the file may kill its reader: look at the workers' logs, then retry or cancel the job",
         )
-        alert = dead_alert("worker-silent", complaint, row.source.name, moment)
-        _end(session, row, _Ending(JobState.DEAD, "worker-silent", complaint, alert, moment), channels)
+        ending = _Ending(JobState.DEAD, FileEvent.DEAD, "worker-silent", complaint, moment)
+        _end(session, row, ending, alerting or AlertPolicy())
     return len(rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
     state: JobState
+    event: FileEvent
     code: str
     complaint: Complaint
-    alert: Alert
     at: datetime
 
 
-def _end(session: WriteSession, row: JobRow, ending: _Ending, channels: Collection[str]) -> None:
+def _end(session: WriteSession, row: JobRow, ending: _Ending, alerting: AlertPolicy) -> None:
     """End a job that nobody holds; whoever thinks to hold it finds the fence raised."""
     row.state = ending.state
     row.fence += 1
@@ -145,7 +144,10 @@ def _end(session: WriteSession, row: JobRow, ending: _Ending, channels: Collecti
     for column, value in _error_values(ending.code, ending.complaint).items():
         setattr(row, column, value)
     session.flush()
-    raise_alerts(session, [ending.alert], subject=row.sha256, at=ending.at, job_id=row.id, channels=channels)
+    alert = file_alert(
+        alerting.rules, ending.event, ending.code, ending.complaint, file_name=row.source.name, subject=row.sha256
+    )
+    raise_alerts(session, [alert], at=ending.at, job_id=row.id, channels=alerting.channels)
 
 
 def _described(error: Exception) -> tuple[str, Complaint]:

@@ -1,4 +1,4 @@
-"""The housekeeper: sends messages, gives up hopeless jobs, follows the registry, groups what is unknown, guards trials.
+"""The housekeeper: messages, hopeless jobs, model and intake, unanswered alerts, releases, unknown groups, trials.
 
 One is enough; several do no harm.
 """
@@ -8,10 +8,13 @@ import threading
 from collections.abc import Callable
 
 from models.domain.errors import ConfigurationError, RetryableError
+from services.alerting.attention import escalate_overdue, tell_unsilenced
+from services.alerting.health_rules import HealthWatch
 from services.alerting.relay import relay_once
+from services.alerting.silencing import renew_maintenance
 from services.clustering import Clustering
 from services.jobs import LeasePolicy, bury_silent
-from services.parts.shared import channels_of, lay_foundation, stop_on_signals
+from services.parts.shared import alert_policy, channels_of, lay_foundation, stop_on_signals
 from services.routing.history import CurrentRouting, plain_routing
 from services.routing.rollback import take_back
 from services.serving.bundle_store import BundleStore
@@ -30,8 +33,9 @@ def run_housekeep(settings: Settings) -> None:
     """Keep house until SIGTERM."""
     foundation = lay_foundation(settings)
     stop = stop_on_signals()
+    alerting = alert_policy(settings)
     channels = channels_of(settings)
-    names = [channel.name for channel in channels]
+    health = HealthWatch(foundation.database, alerting)
     store = BundleStore(settings.bundle_dir)
     follower = ReleaseFollower(settings, store)
     policy = LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
@@ -42,7 +46,13 @@ def run_housekeep(settings: Settings) -> None:
 
     def bury() -> None:
         with foundation.database.write() as session:
-            bury_silent(session, policy, names)
+            bury_silent(session, policy, alerting)
+
+    def attend() -> None:
+        with foundation.database.write() as session:
+            renew_maintenance(session)
+            tell_unsilenced(session)
+            escalate_overdue(session)
 
     clustering = Clustering(foundation.database)
     routing, metrics = CurrentRouting(foundation.database, settings), Metrics()
@@ -51,7 +61,7 @@ def run_housekeep(settings: Settings) -> None:
         follower.follow(routing().routes)
 
     def guard() -> None:
-        taken = take_back(foundation.database, store.stint, names, plain_routing(settings))
+        taken = take_back(foundation.database, store.stint, alerting.channels, plain_routing(settings))
         if taken is not None:
             metrics.rolled_back(taken.rule, taken.why.trouble.value)
 
@@ -63,7 +73,7 @@ def run_housekeep(settings: Settings) -> None:
         # each may take its time; messages must not wait for it
         named = {"pause_s": pause_s}
         threading.Thread(target=_again, args=(stop, what, chore), kwargs=named, name=what, daemon=True).start()
-    _again(stop, "outbox", relay, bury)
+    _again(stop, "outbox", relay, bury, attend, health.look)
     foundation.database.close()
 
 

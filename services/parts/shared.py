@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from pipelines.ingestion import ReadOptions
 from services.alerting.channel import Channel
+from services.alerting.policy import AlertPolicy
+from services.alerting.rule_file import rules_at
 from services.alerting.webhook import Webhook
 from services.intake.spool import Spool
 from services.records.migrations import upgrade
@@ -58,6 +60,18 @@ def channels_of(settings: Settings) -> Collection[Channel]:
         return ()
     secret = settings.webhook_secret.get_secret_value()
     return (Webhook(str(settings.webhook_url), secret, private=settings.webhook_private),)
+
+
+def alert_policy(settings: Settings) -> AlertPolicy:
+    """The rules of this installation, and the channels that hear of what they raise.
+
+    Raises:
+        ConfigurationError: the rules are wrong, or tell channels that are not set up.
+    """
+    rules = rules_at(settings.rules)
+    names = tuple(channel.name for channel in channels_of(settings))
+    rules.check_channels(names, where=str(settings.rules or "shipped rules"))
+    return AlertPolicy(rules, names)
 
 
 def stop_on_signals() -> threading.Event:

@@ -4,7 +4,7 @@ from services.intake.disposal import Disposal
 from services.intake.looking import Names
 from services.intake.origins import Origins
 from services.intake.watching import Watcher, WatchPolicy
-from services.parts.shared import channels_of, lay_foundation, stop_on_signals
+from services.parts.shared import alert_policy, lay_foundation, stop_on_signals
 from services.settings import Settings
 from services.telemetry.metrics import Metrics
 
@@ -18,7 +18,7 @@ def run_watch(settings: Settings) -> None:
         disposal=Disposal(settings.afterwards, settings.done_dir),
         origins=Origins(priorities=settings.watch_priorities),
         quota=settings.quota_files,
-        channels=[channel.name for channel in channels_of(settings)],
+        alerting=alert_policy(settings),
     )
     watcher = Watcher(
         settings.watch_dir,

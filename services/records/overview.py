@@ -8,6 +8,7 @@ from models.domain.alert import AlertState, Severity
 from models.domain.verdict import Reason
 from services.records.queries import NOT_OVER, inspections
 from services.records.session import ReadSession, now
+from services.records.silences import active_silences, is_silenced
 from services.records.tables import IS_OPEN, AlertRow, InspectionRow, JobRow, JobState
 from services.records.views import Day, Marks
 
@@ -17,7 +18,7 @@ def marks(session: ReadSession) -> Marks:
     # IS_OPEN is spelt out, or no database sees that the index of open alerts covers it.
     counted = (
         select(AlertRow.severity, func.count())
-        .where(IS_OPEN, AlertRow.state == AlertState.OPEN)
+        .where(IS_OPEN, AlertRow.state == AlertState.OPEN, ~is_silenced(active_silences(session, now(session))))
         .group_by(AlertRow.severity)
     )
     by_severity: dict[Severity, int] = dict(session.execute(counted).tuples().all())

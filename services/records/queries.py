@@ -13,6 +13,7 @@ from models.domain.errors import InputError
 from models.domain.verdict import Reason
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
 from services.records.session import ReadSession, now
+from services.records.silences import active_silences, is_silenced
 from services.records.tables import (
     ENDED_BADLY,
     IS_GIVEN_UP,
@@ -115,11 +116,15 @@ def alerts(
     *,
     states: Collection[AlertState] = LIVE,
     which: AlertFilter = AlertFilter(),
+    silenced: bool | None = None,
     limit: int = 50,
     after: Cursor | None = None,
 ) -> Page[AlertSummary]:
-    """Alerts in these states, the most recently seen first."""
+    """Alerts in these states, the most recently seen first; `silenced` tells those that are apart from the others."""
     wanted = select(AlertRow).where(AlertRow.state.in_(states), *which.conditions())
+    if silenced is not None:
+        quiet = is_silenced(active_silences(session, now(session)))
+        wanted = wanted.where(quiet if silenced else ~quiet)
     if set(states) <= set(LIVE):
         wanted = wanted.where(IS_OPEN)  # spelt out, or no database sees that the index of open alerts covers it
     if after is not None:

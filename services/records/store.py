@@ -48,7 +48,7 @@ def add_inspection(
         rule: of the routing that chose the bundle, if one did.
         route: along which the bundle was found.
     """
-    insert_new(session, CaptureRow, CaptureRow.id, **_capture(inspection.capture), sha256=sha256)
+    is_first = insert_new(session, CaptureRow, CaptureRow.id, **_capture(inspection.capture), sha256=sha256)
     whole = inspection.verdict
     is_new = insert_new(
         session,
@@ -75,6 +75,9 @@ def add_inspection(
         warnings=[asdict(warning) for warning in inspection.warnings],
         rule=rule,
         route=route,
+        is_first=is_first,
+        shown=dict(inspection.shown),
+        refused=sorted(inspection.refused),
     )
     if is_new:
         session.execute(

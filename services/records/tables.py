@@ -8,6 +8,7 @@
     inspection ── looks                        how the capture looks as a whole
     alert ─< alert_occurrence, alert_event     one trouble; the captures that showed it; what people did
         └─< outbox                             messages still to be sent, one per channel
+    silence                                    troubles nobody wants to hear of for a while
 
 A lazy load is a bug (`lazy="raise"`): queries say what they need.
 """
@@ -36,10 +37,11 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from models.domain.alert import AlertState, Disposition, Severity
+from models.domain.alert import AlertState, Disposition, Severity, SilenceKind
 from models.domain.capture import CaptureKind
 from models.domain.verdict import Reason
 
@@ -110,6 +112,7 @@ class Base(DeclarativeBase):
         list[str]: JSON(none_as_null=True),
         list[float]: JSON(none_as_null=True),
         dict[str, Any]: JSON(),
+        dict[str, float]: JSON(none_as_null=True),
         list[dict[str, Any]]: JSON(),
         JobState: words_of(JobState),
         CaptureKind: words_of(CaptureKind),
@@ -117,6 +120,7 @@ class Base(DeclarativeBase):
         Severity: words_of(Severity),
         AlertState: words_of(AlertState),
         Disposition: words_of(Disposition),
+        SilenceKind: words_of(SilenceKind),
     }
 
 
@@ -179,6 +183,7 @@ class JobRow(Base):
         Index("ix_job_sender_id", "sender", "id"),
         _partial("ix_job_unfinished_sender", IS_UNFINISHED, "sender"),
         _partial("ix_job_ended_badly", ENDED_BADLY, "id"),
+        Index("ix_job_finished_at", "finished_at"),
     )
 
     id: Mapped[Id]
@@ -244,7 +249,7 @@ _LISTED_BY = ("lot", "product", "step", "tool", "label")
 
 
 class InspectionRow(Base):
-    """One capture × one bundle, with the capture's own verdict repeated for lists."""
+    """One capture × one bundle, with the capture's own verdict and its place repeated for lists and rules."""
 
     __tablename__ = "inspection"
     __table_args__ = (
@@ -287,6 +292,12 @@ class InspectionRow(Base):
     """Of the routing that sent the capture here; None where the job named its bundle or route itself."""
     route: Mapped[str | None]
     """Along which the bundle was found."""
+    is_first: Mapped[bool] = mapped_column(server_default=true())
+    """No bundle judged the capture before: rules over several captures see each once."""
+    shown: Mapped[dict[str, float] | None]
+    """Defect classes on any window, each with its greatest confidence; None on rows older than this column."""
+    refused: Mapped[list[str] | None]
+    """Why windows were refused a label."""
 
     capture: Mapped[CaptureRow] = relationship(lazy="raise")
     verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")
@@ -344,6 +355,8 @@ class AlertRow(Base):
         Index("uq_alert_open_fingerprint", "fingerprint", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
         Index("ix_alert_last_seen_id", "last_seen", "id"),
         Index("ix_alert_handled_at", "handled_at"),
+        Index("ix_alert_fingerprint_handled_at", "fingerprint", "handled_at"),
+        Index("ix_alert_first_seen", "first_seen"),
     )
 
     id: Mapped[Id]
@@ -372,6 +385,14 @@ class AlertRow(Base):
     assigned_to: Mapped[str | None]
     disposition: Mapped[Disposition | None]
     """Why it was closed; set with the closing state."""
+    told_at: Mapped[datetime | None]
+    """When channels heard of it last; None where a silence kept it from them."""
+    tell: Mapped[list[str] | None]
+    """Channels that hear of it."""
+    escalate_at: Mapped[datetime | None]
+    """When others shall hear of it, unless somebody acknowledges; None once they have."""
+    escalate_to: Mapped[list[str] | None]
+    """Their channels."""
 
 
 class AlertOccurrenceRow(Base):
@@ -435,6 +456,39 @@ class ClusterMemberRow(Base):
     cluster_id: Mapped[int] = mapped_column(BigInt, ForeignKey("cluster.id"), index=True)
     rank: Mapped[int]
     """0 is the medoid, the most typical one; then by distance from it."""
+
+
+class SilenceRow(Base):
+    """A trouble that nobody wants to hear of for a while: known, or expected while a tool is being worked on.
+
+    It concerns alerts that fit everything it names; what is None does not matter.
+    """
+
+    __tablename__ = "silence"
+    __table_args__ = (Index("ix_silence_until", "until"),)
+
+    id: Mapped[Id]
+    kind: Mapped[SilenceKind]
+    rule: Mapped[str | None]
+    pattern: Mapped[str | None]
+    product: Mapped[str | None]
+    step: Mapped[str | None]
+    tool: Mapped[str | None]
+    starts_at: Mapped[datetime]
+    until: Mapped[datetime]
+    """Expiry; moved forward where somebody ends it early."""
+    every_days: Mapped[int | None]
+    """It comes back after so many days; None = once."""
+    follows: Mapped[int | None] = mapped_column(BigInt, ForeignKey("silence.id"), unique=True)
+    """The one it came back from."""
+    author: Mapped[str]
+    reason: Mapped[str]
+    created_at: Mapped[datetime]
+    ended_by: Mapped[str | None]
+    """Who ended it early."""
+    ended_at: Mapped[datetime | None]
+    held_back: Mapped[int]
+    """Findings that opened no alert because of it (maintenance)."""
 
 
 class LabelRow(Base):

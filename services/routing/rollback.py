@@ -127,13 +127,12 @@ def _write(session: WriteSession, number: int, found: _Found, channels: Collecti
     moment, bundle = now(session), found.rolled_back.bundle
     note = f"{found.what}: {found.rolled_back.why}"
     apply(session, found.routing, actor=SERVICE, note=note, after=number)
+    subject = hashlib.sha256(f"{found.rolled_back.rule}:{bundle.digest}:{number}".encode()).hexdigest()
     alert = Alert(
+        subject=subject,
         fingerprint=Fingerprint(rule="rollback", pattern=found.rolled_back.why.trouble.value),
         severity=Severity.CRITICAL,
         title=f"{found.what[0].upper()}{found.what[1:]}: {found.rolled_back.why}",
         action=f"Look at what bundle {bundle.digest[:12]} said since it came; inspect those captures again if need be.",
-        inspection_id=None,
-        raised_at=moment,
     )
-    subject = hashlib.sha256(f"{found.rolled_back.rule}:{bundle.digest}:{number}".encode()).hexdigest()
-    raise_alerts(session, [alert], subject=subject, at=moment, channels=channels)
+    raise_alerts(session, [alert], at=moment, channels=channels)

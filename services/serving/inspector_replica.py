@@ -12,7 +12,7 @@ from models.domain.errors import WaferwatchError
 from services.inspection import PatchClassifier, Workplace, work
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy
-from services.parts.shared import channels_of, options_of
+from services.parts.shared import alert_policy, options_of
 from services.records.session import Database
 from services.routing.history import CurrentRouting
 from services.serving.bundle_store import BundleStore
@@ -48,7 +48,7 @@ class InspectorReplica:
             spool=Spool(settings.spool_dir, settings.file_limit_bytes),
             owner=f"{socket.gethostname()}/{os.getpid()}",
             policy=LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts),
-            channels=tuple(channel.name for channel in channels_of(settings)),
+            alerting=alert_policy(settings),
             observer=Metrics(),
             options=options_of(settings),
             routing=CurrentRouting(self._database, settings),

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-from models.domain.alert import Alert, AlertState
+from models.domain.alert import AlertState
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Verdict
+from services.alerting.occurrences import Outcome, Raised
 from services.records.route_tables import ShadowOutcome
 from services.records.views import AlertSummary
 from services.routing.lane import Lane
@@ -127,6 +128,9 @@ class Metrics:
         self.alerts_repeated = self._counter(
             "alerts_repeated_total", "Findings that joined an alert already open.", "severity"
         )
+        self.alerts_suppressed = self._counter(
+            "alerts_suppressed_total", "Findings that opened no alert: cooling down, or maintenance.", "reason"
+        )
         self.alerts_closed = self._counter(
             "alerts_closed_total", "Alerts closed by people, by reason code or state.", "disposition"
         )
@@ -199,18 +203,22 @@ class Metrics:
         self.files.labels("quarantined").inc()
         self.quarantined_files.labels(self._reasons(code)).inc()
 
-    def alert_raised(self, alert: Alert, *, is_new: bool) -> None:
-        """Count one finding of a rule: a new alert, or one more of a kind already open."""
-        if is_new:
-            self.alerts_opened.labels(alert.severity.value, self._rules(alert.fingerprint.rule)).inc()
-        else:
-            self.alerts_repeated.labels(alert.severity.value).inc()
+    def alert_raised(self, raised: Raised) -> None:
+        """Count one finding of a rule: a new alert, one more of a kind already open, or one nobody needs to hear of."""
+        severity = raised.alert.severity.value
+        match raised.outcome:
+            case Outcome.OPENED:
+                self.alerts_opened.labels(severity, self._rules(raised.alert.fingerprint.rule)).inc()
+            case Outcome.REPEATED:
+                self.alerts_repeated.labels(severity).inc()
+            case Outcome.COOLING | Outcome.MAINTENANCE:
+                self.alerts_suppressed.labels(raised.outcome.value).inc()
 
     def decided(self, alert: AlertSummary) -> None:
         """Count what a person made of an alert; `alert` is as it became."""
         if alert.state is AlertState.ACKNOWLEDGED:
             self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - alert.first_seen).total_seconds()))
-        elif alert.state in (AlertState.RESOLVED, AlertState.FALSE_ALARM):
+        elif alert.state.is_closed:
             self.alerts_closed.labels((alert.disposition or alert.state).value).inc()
 
     def notified(self, channel: str, *, delivered: bool) -> None:

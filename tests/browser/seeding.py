@@ -119,7 +119,7 @@ class Seeder:
             assert lease.job_id == job_id
             moment = now(session)
             add_inspection(session, found, sha256=sha256, job_id=job_id, fence=lease.fence, at=moment)
-            raise_alerts(session, evaluate(found), subject=found.capture.id, at=moment)
+            raise_alerts(session, evaluate(found), at=moment)
             complete(session, lease)
         return found.id
 

@@ -53,13 +53,7 @@ def alert_outside_transaction() -> Iterator[None]:
                 )
         with self.database.write() as session:
             for one in found:
-                raise_alerts(
-                    session,
-                    evaluate(one.inspection),
-                    subject=one.inspection.capture.id,
-                    at=now(session),
-                    channels=self.channels,
-                )
+                raise_alerts(session, evaluate(one.inspection), at=now(session), channels=self.alerting.channels)
         return Recorded(tuple(found), ())
 
     with mock.patch.object(recording.Recorder, "finish", finish):

@@ -16,7 +16,10 @@ from sqlalchemy import func, select
 from models.domain.alert import AlertState
 from models.domain.errors import InputError, RetryableError
 from services.alerting.channel import Message
+from services.alerting.policy import AlertPolicy
 from services.alerting.relay import relay_once
+from services.alerting.rule_file import Rules, shipped_rules
+from services.alerting.rule_kinds import FileRule, NoveltyRule, PatternRule
 from services.inspection import Worked, Workplace, trying, work_once
 from services.intake.disposal import Disposal
 from services.intake.spool import Spool
@@ -39,6 +42,9 @@ from tests.services.inspection.faking import FakeClassifier, fake_open, manifest
 
 TERMINAL = {JobState.DONE, JobState.DEAD, JobState.QUARANTINED, JobState.CANCELLED}
 POLICY = LeasePolicy(lease_s=30, max_attempts=5, backoff_s=2, backoff_limit_s=60)
+OF_ONE = tuple(rule for rule in shipped_rules().rules if isinstance(rule, PatternRule | NoveltyRule | FileRule))
+TOLD = AlertPolicy(Rules(version=1, rules=OF_ONE), channels=("webhook",))
+"""Rules for single captures and files: the oracle knows no history."""
 PATTERNS = {"1": ("pattern", "Scratch"), "2": ("pattern", "Ring"), "99": ("novelty", "novel")}
 
 
@@ -102,10 +108,10 @@ class Machine:
         self.spool = Spool(plant.folder / "spool", limit_bytes=1 << 20)
         self.receiver = Receiver(plant.received, around)
         self.classifier = FakeClassifier(manifest(levels=(-1,)), before=lambda: around("classify"))
-        self.place = Workplace(self.database, self.spool, f"worker {os.getpid()}", plant.policy, channels=("webhook",))
+        self.place = Workplace(self.database, self.spool, f"worker {os.getpid()}", plant.policy, alerting=TOLD)
 
     def watcher(self) -> Watcher:
-        policy = WatchPolicy(disposal=Disposal(Afterwards.DELETE), channels=("webhook",))
+        policy = WatchPolicy(disposal=Disposal(Afterwards.DELETE), alerting=TOLD)
         return Watcher(self.plant.watch, self.database, self.spool, policy, route=lambda: "b" * 64, check=check)
 
     def ingest(self) -> None:

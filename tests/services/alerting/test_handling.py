@@ -20,7 +20,7 @@ def open_alert(database: Database) -> int:
     found = inspection()
     record(database, found)
     with database.write() as session:
-        return raise_alerts(session, evaluate(found), subject=found.capture.id, at=NOON)[0].alert_id
+        return raise_alerts(session, evaluate(found), at=NOON)[0].alert_id
 
 
 @pytest.fixture

@@ -5,18 +5,22 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
 from models.domain.alert import Alert, AlertState
 from services.alerting.handling import change_alert
-from services.alerting.occurrences import Raised, raise_alerts
+from services.alerting.occurrences import Outcome, Raised, raise_alerts
 from services.alerting.rules import evaluate
 from services.records import queries
 from services.records.session import Database
 from services.records.tables import AlertOccurrenceRow, AlertRow, OutboxRow
 from services.records.views import AlertSummary
 from tests.services.making import NOON, capture, inspection, record, sha, verdict
+
+COOL_DOWN = timedelta(minutes=15)
+"""Of the shipped rules."""
 
 
 def alerts_of(label: str, **provenance: object) -> tuple[Alert, ...]:
@@ -25,9 +29,10 @@ def alerts_of(label: str, **provenance: object) -> tuple[Alert, ...]:
     return tuple(replace(alert, inspection_id=None) for alert in evaluate(found))
 
 
-def put(database: Database, alerts: Iterable[Alert], subject: str) -> tuple[Raised, ...]:
+def put(database: Database, alerts: Iterable[Alert], subject: str, at: datetime = NOON) -> tuple[Raised, ...]:
+    named = [replace(alert, subject=sha(subject)) for alert in alerts]
     with database.write() as session:
-        return raise_alerts(session, tuple(alerts), subject=sha(subject), at=NOON, channels=["webhook", "mail"])
+        return raise_alerts(session, named, at=at, channels=["webhook", "mail"])
 
 
 def shown(database: Database) -> list[AlertSummary]:
@@ -66,9 +71,32 @@ def test_the_trouble_coming_back_after_it_was_resolved_is_a_new_alert(database: 
     (old,) = put(database, alerts_of("Scratch"), "a")
     with database.write() as session:
         change_alert(session, old.alert_id, version=1, to=AlertState.RESOLVED, actor="someone")
-    (new,) = put(database, alerts_of("Scratch"), "b")
+    (on_its_way,) = put(database, alerts_of("Scratch"), "b")
+    assert (on_its_way.alert_id, on_its_way.outcome) == (old.alert_id, Outcome.COOLING)
+    (new,) = put(database, alerts_of("Scratch"), "c", at=datetime.now(UTC) + COOL_DOWN)
     assert new.is_new
-    assert {alert.id: alert.count for alert in shown(database)} == {old.alert_id: 1, new.alert_id: 1}
+    assert {alert.id: alert.count for alert in shown(database)} == {old.alert_id: 2, new.alert_id: 1}
+
+
+def test_repeats_are_told_once_per_window_while_nobody_acknowledges(database: Database) -> None:
+    window = alerts_of("Scratch")[0].quiet.window
+    put(database, alerts_of("Scratch"), "a")
+    for number, at in enumerate([NOON + window / 2, NOON + window, NOON + window * 1.5, NOON + window * 2]):
+        put(database, alerts_of("Scratch"), f"wafer {number}", at)
+    with database.write() as session:
+        change_alert(session, 1, version=1, to=AlertState.ACKNOWLEDGED, actor="someone")
+    put(database, alerts_of("Scratch"), "late", NOON + window * 9)
+    with database.read() as session:
+        mails = select(OutboxRow.body).where(OutboxRow.channel == "mail").order_by(OutboxRow.id)
+        told = [(body["event"], body["count"]) for body in session.scalars(mails)]
+    assert told == [("alert.opened", 1), ("alert.repeated", 3), ("alert.repeated", 5)]
+
+
+def test_a_rule_may_name_who_hears_of_it(database: Database) -> None:
+    (alert,) = alerts_of("Scratch")
+    put(database, [replace(alert, quiet=replace(alert.quiet, tell=("lead",)))], "a")
+    with database.read() as session:
+        assert list(session.scalars(select(OutboxRow.channel))) == ["lead"]
 
 
 def test_an_acknowledged_alert_still_gathers_repeats(database: Database) -> None:
@@ -105,7 +133,7 @@ def test_a_transaction_that_fails_raises_nothing(database: Database) -> None:
     found = inspection()
     record(database, found)
     with contextlib.suppress(ZeroDivisionError), database.write() as session:
-        assert raise_alerts(session, evaluate(found), subject=found.capture.id, at=NOON, channels=["webhook"])
+        assert raise_alerts(session, evaluate(found), at=NOON, channels=["webhook"])
         raise ZeroDivisionError
     assert shown(database) == []
     with database.read() as session:

@@ -41,7 +41,7 @@ def open_alerts(database: Database, *labels: str, channels: tuple[str, ...] = ("
     found = inspection(capture(), *(verdict(label) for label in labels))
     record(database, found)
     with database.write() as session:
-        raise_alerts(session, evaluate(found), subject=found.capture.id, at=NOON, channels=channels)
+        raise_alerts(session, evaluate(found), at=NOON, channels=channels)
 
 
 def rows(database: Database) -> list[OutboxRow]:

@@ -5,8 +5,18 @@ import pytest
 from models.domain.alert import Severity
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Reason
-from services.alerting.rules import Rules, evaluate
+from services.alerting.rule_file import Rules
+from services.alerting.rules import evaluate
 from tests.services.making import capture, inspection, verdict
+
+LOOK = "Look."
+
+
+def rules(*parts: dict[str, object]) -> Rules:
+    """Rules made of what matters to a test."""
+    whole = [{"name": f"rule-{n}", "severity": "warning", "action": LOOK, **part} for n, part in enumerate(parts)]
+    return Rules.model_validate({"version": 1, "rules": whole})
+
 
 DEEP = Window(Level(2, 256, 256), 0, 64, 64, 64)
 
@@ -20,7 +30,10 @@ def test_a_normal_wafer_raises_nothing() -> None:
 
 
 def test_a_known_defect_class_names_who_where_and_what_to_do() -> None:
-    (alert,) = evaluate(inspection(capture(), verdict("Scratch")), Rules(actions={"Scratch": "Check the robot arm."}))
+    (alert,) = evaluate(
+        inspection(capture(), verdict("Scratch")),
+        rules({"name": "pattern", "kind": "pattern", "action": "Check the robot arm."}),
+    )
     assert alert.fingerprint.rule == "pattern"
     assert (alert.fingerprint.product, alert.fingerprint.step, alert.fingerprint.tool) == ("P1", "ETCH", "T9")
     assert alert.title == "Scratch · P1 · ETCH · T9"
@@ -30,7 +43,7 @@ def test_a_known_defect_class_names_who_where_and_what_to_do() -> None:
 @pytest.mark.parametrize(("confidence", "count"), [(0.49, 0), (0.5, 1)])
 def test_confidence_decides(confidence: float, count: int) -> None:
     found = inspection(capture(), verdict("Scratch", confidence=confidence))
-    assert len(evaluate(found, Rules(min_confidence=0.5))) == count
+    assert len(evaluate(found, rules({"kind": "pattern", "min_confidence": 0.5}))) == count
 
 
 def test_a_defect_that_only_a_deep_window_shows_counts() -> None:
@@ -59,11 +72,32 @@ def test_an_unknown_is_not_also_an_alert_of_its_likeliest_class() -> None:
     assert patterns(*evaluate(inspection(capture(), verdict(None, likeliest="Ring")))) == {("novelty", "novel")}
 
 
-def test_installations_choose_severity_and_silence() -> None:
-    found = inspection(capture(), verdict("Scratch"), verdict("Ring"))
-    rules = Rules(severities={"Scratch": Severity.CRITICAL}, quiet=frozenset({"Ring"}))
-    (alert,) = evaluate(found, rules)
-    assert (alert.fingerprint.pattern, alert.severity) == ("Scratch", Severity.CRITICAL)
+def test_of_several_rules_the_first_that_takes_a_pattern_decides() -> None:
+    chosen = rules(
+        {"kind": "pattern", "labels": ["Scratch"], "min_confidence": 0.95, "severity": "critical"},
+        {"kind": "pattern", "except": ["Ring"]},
+    )
+    sure, less = verdict("Scratch", confidence=0.97), verdict("Scratch", confidence=0.8)
+    assert [alert.severity for alert in evaluate(inspection(capture(), sure), chosen)] == [Severity.CRITICAL]
+    assert [alert.severity for alert in evaluate(inspection(capture(), less), chosen)] == [Severity.WARNING]
+    assert evaluate(inspection(capture(), verdict("Ring")), chosen) == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ({"tool": ["T9"]}, 1),
+        ({"tool": ["T1", "T*"], "product": ["P1"]}, 1),
+        ({"tool": ["T9"], "step": ["CMP*"]}, 0),
+        ({"product": ["p1"]}, 0),
+    ],
+)
+def test_a_rule_may_be_for_some_places_only(where: dict[str, object], count: int) -> None:
+    found = inspection(capture(), verdict("Scratch"), verdict(None, reason=Reason.UNSURE))
+    chosen = rules({"kind": "pattern", "where": where}, {"kind": "novelty", "reason": "unsure", "where": where})
+    assert len(evaluate(found, chosen)) == 2 * count
+    unplaced = inspection(capture(product=None, step=None, tool=None), verdict("Scratch"))
+    assert evaluate(unplaced, chosen) == (), "a capture that does not say where it is from is from nowhere"
 
 
 def test_the_same_inspection_gives_the_same_alerts() -> None:

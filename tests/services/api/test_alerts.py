@@ -6,7 +6,7 @@ from models.domain.alert import Alert, Fingerprint, Severity
 from services.alerting.occurrences import raise_alerts
 from services.records.session import now
 from tests.services.api.conftest import Service
-from tests.services.making import NOON, sha
+from tests.services.making import sha
 
 
 @pytest.fixture
@@ -15,9 +15,11 @@ def alert_id(service: Service) -> int:
 
 
 def raised(service: Service, pattern: str, severity: Severity = Severity.WARNING, tool: str = "T9") -> int:
-    alert = Alert(Fingerprint("pattern", pattern, "P1", "ETCH", tool), severity, pattern, "look", None, NOON)
+    fingerprint = Fingerprint("pattern", pattern, "P1", "ETCH", tool)
+    alert = Alert(fingerprint, sha(pattern + tool), severity, pattern, "look")
     with service.database.write() as session:
-        (one,) = raise_alerts(session, [alert], subject=sha(pattern + tool), at=now(session))
+        (one,) = raise_alerts(session, [alert], at=now(session))
+    assert one.alert_id is not None
     return one.alert_id
 
 

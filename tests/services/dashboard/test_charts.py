@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from models.spc.p_chart import p_chart
+from models.spc.usual import Sample
 from services.dashboard import charts
-from services.dashboard.control_chart import Sample, p_chart
 from services.records.quality import Interval, Share
 from tests.services.making import NOON
 

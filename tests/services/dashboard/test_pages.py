@@ -38,7 +38,7 @@ def found(service: Service, content: str = "wafer", label: str | None = "Ring") 
     one = replace(one, looks=Looks(np.ones(8, np.float32), np.zeros(90, np.float32)))
     record(service.database, one, content=content)
     with service.database.write() as session:
-        raise_alerts(session, evaluate(one), subject=one.capture.id, at=now(session))
+        raise_alerts(session, evaluate(one), at=now(session))
     return one.id
 
 

@@ -12,6 +12,8 @@ from sqlalchemy import func, select, update
 
 from models.domain.capture import ReadWarning
 from models.domain.errors import ConfigurationError, RetryableError
+from services.alerting.occurrences import Raised
+from services.alerting.policy import AlertPolicy
 from services.inspection import Worked, Workplace, trying, work, work_once
 from services.inspection.judging import BATCH, PatchClassifier
 from services.intake.receiving import Arrival, receive
@@ -52,8 +54,8 @@ class Counts:
     def shadowed(self, route: str, outcome: str) -> None:
         pass
 
-    def alert_raised(self, alert: object, *, is_new: bool) -> None:
-        self.alerts.append((alert.fingerprint.pattern, is_new))  # type: ignore[attr-defined]
+    def alert_raised(self, raised: Raised) -> None:
+        self.alerts.append((raised.alert.fingerprint.pattern, raised.is_new))
 
 
 class Line:
@@ -62,7 +64,9 @@ class Line:
     def __init__(self, database: Database, spool: Spool) -> None:
         self.database = database
         self.counts = Counts()
-        self.place = Workplace(database, spool, "worker", POLICY, channels=("webhook",), observer=self.counts)
+        self.place = Workplace(
+            database, spool, "worker", POLICY, alerting=AlertPolicy(channels=("webhook",)), observer=self.counts
+        )
         self.classifier = FakeClassifier(manifest(levels=(-1,)))
 
     def send(self, text: str, name: str = "lot7.001", route: str = "champion") -> int:

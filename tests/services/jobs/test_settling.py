@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from models.domain.alert import Severity
 from models.domain.errors import InputError, RetryableError, UnsafeInputError
+from services.alerting.policy import AlertPolicy
 from services.jobs import bury_silent, fail
 from services.records import queries
 from services.records.session import Database
@@ -49,7 +50,7 @@ def test_anything_else_is_tried_again_and_dies_in_the_end(database: Database, er
         assert lease.attempts == attempt
         assert state_of_everything(database)[1] == []
         with database.write() as session:
-            state = fail(session, lease, error, POLICY, channels=["webhook"])
+            state = fail(session, lease, error, POLICY, AlertPolicy(channels=("webhook",)))
         assert state is (JobState.QUEUED if attempt < POLICY.max_attempts else JobState.DEAD)
         if state is JobState.QUEUED:
             assert claim_one(database) is None, "the backoff is not over"
@@ -92,7 +93,7 @@ def test_one_fault_in_many_files_is_one_alert(database: Database) -> None:
         lease = claim_one(database)
         assert lease is not None
         with database.write() as session:
-            fail(session, lease, InputError("bad"), POLICY, channels=["webhook"])
+            fail(session, lease, InputError("bad"), POLICY, AlertPolicy(channels=("webhook",)))
     _, (alert,) = state_of_everything(database)
     assert alert.count == 3
     with database.read() as session:

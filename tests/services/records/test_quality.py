@@ -59,7 +59,7 @@ def test_deeds_and_alerts_of_a_span(database: Database) -> None:
     record(database, found)
     with database.write() as session:
         at = now(session)
-        (raised,) = raise_alerts(session, evaluate(found), subject=found.capture.id, at=at)
+        (raised,) = raise_alerts(session, evaluate(found), at=at)
         change_alert(session, raised.alert_id, version=1, to=AlertState.ACKNOWLEDGED, actor="ada", note="seen")
     over = Span(at - timedelta(minutes=1), at + timedelta(minutes=1))
     with database.read() as session:

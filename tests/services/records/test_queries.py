@@ -11,6 +11,7 @@ from models.domain.errors import InputError
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Reason
 from services.alerting.occurrences import raise_alerts
+from services.alerting.policy import AlertPolicy
 from services.alerting.rules import evaluate
 from services.jobs import fail
 from services.priority import Priority
@@ -101,7 +102,7 @@ def test_an_alert_shows_its_inspections_and_its_history(database: Database) -> N
     for name, one in zip("abc", found, strict=True):
         record(database, one, content=name)
         with database.write() as session:
-            raise_alerts(session, evaluate(one), subject=one.capture.id, at=NOON)
+            raise_alerts(session, evaluate(one), at=NOON)
     with database.read() as session:
         page = queries.alerts(session)
         assert [(item.pattern, item.count, item.state) for item in page.items] == [("Scratch", 3, AlertState.OPEN)]
@@ -123,7 +124,7 @@ def test_pages_of_alerts(database: Database) -> None:
     one = inspection(capture(), *(verdict(name) for name in names))
     record(database, one)
     with database.write() as session:
-        raise_alerts(session, evaluate(one), subject=one.capture.id, at=NOON)
+        raise_alerts(session, evaluate(one), at=NOON)
     with database.read() as session:
         first = queries.alerts(session, limit=3)
         second = queries.alerts(session, limit=3, after=first.next)
@@ -165,7 +166,7 @@ def test_health_counts(database: Database) -> None:
     lease = claim_one(database)
     assert lease is not None
     with database.write() as session:
-        fail(session, lease, InputError("bad"), POLICY, channels=["webhook"])
+        fail(session, lease, InputError("bad"), POLICY, AlertPolicy(channels=("webhook",)))
     with database.read() as session:
         health = queries.health(session)
     assert {state: number for state, number in health.jobs.items() if number} == {

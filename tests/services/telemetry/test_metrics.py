@@ -11,6 +11,7 @@ from models.domain.capture import Capture, CaptureKind
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Reason, Verdict
+from services.alerting.occurrences import Outcome, Raised
 from services.telemetry.metrics import PREFIX, Metrics
 
 WHOLE = Window(Level(0, 64, 64), 0, 0, 64, 64)
@@ -54,19 +55,20 @@ def test_an_inspection_is_counted_by_its_own_verdict_and_by_its_windows(
 
 
 def test_repeats_are_not_new_alerts(metrics: Metrics) -> None:
-    alert = Alert(Fingerprint("pattern", "Ring"), Severity.WARNING, "Ring", "Check the chuck", "x", NOW)
-    for is_new in (True, False, False):
-        metrics.alert_raised(alert, is_new=is_new)
+    alert = Alert(Fingerprint("pattern", "Ring"), "s" * 64, Severity.WARNING, "Ring", "Check the chuck")
+    for outcome in (Outcome.OPENED, Outcome.REPEATED, Outcome.REPEATED, Outcome.COOLING):
+        metrics.alert_raised(Raised(alert, 1, outcome))
     assert value(metrics, "alerts_opened_total", severity="warning", rule="pattern") == 1
     assert value(metrics, "alerts_repeated_total", severity="warning") == 2
+    assert value(metrics, "alerts_suppressed_total", reason="cooling down") == 1
 
 
 def test_ten_thousand_names_make_a_bounded_number_of_series(metrics: Metrics) -> None:
     for k in range(10_000):
         metrics.quarantined(f"reason-{k}")
         metrics.verdicts.labels(metrics._patterns(f"pattern {k}")).inc()
-        alert = Alert(Fingerprint(f"rule {k}", "Ring"), Severity.INFO, "t", "a", None, NOW)
-        metrics.alert_raised(alert, is_new=True)
+        alert = Alert(Fingerprint(f"rule {k}", "Ring"), "s" * 64, Severity.INFO, "t", "a")
+        metrics.alert_raised(Raised(alert, k, Outcome.OPENED))
     assert len(generate_latest(metrics.registry).splitlines()) < 1000
     assert value(metrics, "ingest_quarantined_total", reason="other") == 10_000 - 48
 

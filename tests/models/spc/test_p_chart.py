@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.dashboard.control_chart import RUN, SMALLEST, Sample, p_chart
+from models.spc.p_chart import RUN, SMALLEST, p_chart
+from models.spc.usual import Sample
 
 
 def test_limits_are_those_of_the_textbook() -> None:
