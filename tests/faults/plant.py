@@ -42,9 +42,13 @@ from tests.services.inspection.faking import FakeClassifier, fake_open, manifest
 
 TERMINAL = {JobState.DONE, JobState.DEAD, JobState.QUARANTINED, JobState.CANCELLED}
 POLICY = LeasePolicy(lease_s=30, max_attempts=5, backoff_s=2, backoff_limit_s=60)
-OF_ONE = tuple(rule for rule in shipped_rules().rules if isinstance(rule, PatternRule | NoveltyRule | FileRule))
+OF_ONE = tuple(
+    rule.model_copy(update={"window_min": 1e6})
+    for rule in shipped_rules().rules
+    if isinstance(rule, PatternRule | NoveltyRule | FileRule)
+)
 TOLD = AlertPolicy(Rules(version=1, rules=OF_ONE), channels=("webhook",))
-"""Rules for single captures and files: the oracle knows no history."""
+"""Rules for single captures and files, told once: the oracle knows no history, and clocks here jump by days."""
 PATTERNS = {"1": ("pattern", "Scratch"), "2": ("pattern", "Ring"), "99": ("novelty", "novel")}
 
 
