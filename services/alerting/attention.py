@@ -8,9 +8,9 @@ from models.domain.alert import AlertState
 from services.alerting.history import add_event
 from services.alerting.messages import Event, tell
 from services.alerting.occurrences import SERVICE
+from services.records.alert_tables import IS_OPEN, AlertRow
 from services.records.session import WriteSession, now
 from services.records.silences import active_silences, is_silenced
-from services.records.tables import IS_OPEN, AlertRow
 
 _AT_ONCE = 100
 """Alerts of one transaction: the others wait for the next look."""

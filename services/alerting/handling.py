@@ -9,9 +9,10 @@ from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError, WaferwatchError
 from services.alerting.history import add_event
 from services.alerting.messages import Event, tell
+from services.records.alert_tables import AlertRow
 from services.records.reading import alert_summary
 from services.records.session import WriteSession, now
-from services.records.tables import AlertRow, OutboxRow
+from services.records.tables import OutboxRow
 from services.records.views import AlertSummary
 
 _ALLOWED = {

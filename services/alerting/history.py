@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.domain.alert import AlertState
+from services.records.alert_tables import AlertEventRow
 from services.records.chain import START, link
 from services.records.session import WriteSession
-from services.records.tables import AlertEventRow
 
 
 def add_event(

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
+from services.records.alert_tables import AlertRow
 from services.records.session import WriteSession
-from services.records.tables import AlertRow, OutboxRow
+from services.records.tables import OutboxRow
 
 
 class Event(StrEnum):

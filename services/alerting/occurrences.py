@@ -11,9 +11,9 @@ from models.domain.alert import Alert, AlertState, SilenceKind
 from services.alerting.history import add_event
 from services.alerting.messages import Event, tell
 from services.alerting.silencing import hold_back
+from services.records.alert_tables import IS_OPEN, AlertOccurrenceRow, AlertRow
 from services.records.session import WriteSession
 from services.records.silences import Silence, active_silences
-from services.records.tables import IS_OPEN, AlertOccurrenceRow, AlertRow
 from services.records.upsert import insert_into, insert_new
 
 SERVICE = "waferwatch"

@@ -11,9 +11,9 @@ from sqlalchemy.orm import aliased
 
 from models.domain.alert import SilenceKind
 from models.domain.errors import InputError
+from services.records.alert_tables import SilenceRow
 from services.records.session import WriteSession, now
 from services.records.silences import NAMED, Silence, view
-from services.records.tables import SilenceRow
 from services.records.upsert import insert_new
 
 LONGEST = timedelta(days=30)

@@ -6,10 +6,11 @@ from sqlalchemy import case, func, select
 
 from models.domain.alert import AlertState, Severity
 from models.domain.verdict import Reason
+from services.records.alert_tables import IS_OPEN, AlertRow
 from services.records.queries import NOT_OVER, inspections
 from services.records.session import ReadSession, now
 from services.records.silences import active_silences, is_silenced
-from services.records.tables import IS_OPEN, AlertRow, InspectionRow, JobRow, JobState
+from services.records.tables import InspectionRow, JobRow, JobState
 from services.records.views import Day, Marks
 
 

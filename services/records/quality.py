@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, Double, Integer, case, cast, extract, func
 
 from models.domain.alert import AlertState
 from models.domain.verdict import Reason
+from services.records.alert_tables import AlertEventRow, AlertRow
 from services.records.queries import InspectionFilter
 from services.records.reading import alert_summary
 from services.records.session import ReadSession
-from services.records.tables import AlertEventRow, AlertRow, InspectionRow
+from services.records.tables import InspectionRow
 from services.records.views import AlertSummary
 
 UNKNOWN = "unknown"

@@ -11,18 +11,15 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
 from models.domain.verdict import Reason
+from services.records.alert_tables import IS_OPEN, AlertEventRow, AlertOccurrenceRow, AlertRow
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
 from services.records.session import ReadSession, now
 from services.records.silences import active_silences, is_silenced
 from services.records.tables import (
     ENDED_BADLY,
     IS_GIVEN_UP,
-    IS_OPEN,
     IS_REFUSED,
     IS_UNSENT,
-    AlertEventRow,
-    AlertOccurrenceRow,
-    AlertRow,
     CaptureRow,
     InspectionRow,
     JobRow,

@@ -5,15 +5,8 @@ from models.domain.errors import Complaint
 from models.domain.inspection import BundleRef
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Verdict
-from services.records.tables import (
-    AlertEventRow,
-    AlertRow,
-    CaptureRow,
-    InspectionRow,
-    JobRow,
-    SourceFileRow,
-    VerdictRow,
-)
+from services.records.alert_tables import AlertEventRow, AlertRow
+from services.records.tables import CaptureRow, InspectionRow, JobRow, SourceFileRow, VerdictRow
 from services.records.views import AlertEvent, AlertSummary, InspectionSummary, JobSummary
 
 

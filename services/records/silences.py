@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from models.domain.alert import Fingerprint, SilenceKind
+from services.records.alert_tables import AlertRow, SilenceRow
 from services.records.sightings import Session
-from services.records.tables import AlertRow, SilenceRow
 
 NAMED = ("rule", "pattern", "product", "step", "tool")
 """What a silence may name; each is a column of alerts, too."""

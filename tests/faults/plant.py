@@ -26,17 +26,9 @@ from services.intake.spool import Spool
 from services.intake.watching import Watcher, WatchPolicy
 from services.jobs import LeasePolicy
 from services.records import queries
+from services.records.alert_tables import AlertOccurrenceRow, AlertRow
 from services.records.session import Database
-from services.records.tables import (
-    AlertOccurrenceRow,
-    AlertRow,
-    CaptureRow,
-    InspectionRow,
-    JobRow,
-    JobState,
-    OutboxRow,
-    SourceFileRow,
-)
+from services.records.tables import CaptureRow, InspectionRow, JobRow, JobState, OutboxRow, SourceFileRow
 from services.settings import Afterwards
 from tests.services.inspection.faking import FakeClassifier, fake_open, manifest
 

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from models.domain.errors import ConfigurationError
-from services.records import access_tables, route_tables  # noqa: F401 - make Base.metadata whole
+from services.records import access_tables, alert_tables, route_tables  # noqa: F401 - make Base.metadata whole
 from services.records.session import Database
 
 _LOCK = 0x7761666572  # "wafer": one process at a time migrates a PostgreSQL database

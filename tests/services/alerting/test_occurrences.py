@@ -14,8 +14,9 @@ from services.alerting.handling import change_alert
 from services.alerting.occurrences import Outcome, Raised, raise_alerts
 from services.alerting.rules import evaluate
 from services.records import queries
+from services.records.alert_tables import AlertOccurrenceRow, AlertRow
 from services.records.session import Database
-from services.records.tables import AlertOccurrenceRow, AlertRow, OutboxRow
+from services.records.tables import OutboxRow
 from services.records.views import AlertSummary
 from tests.services.making import NOON, capture, inspection, record, sha, verdict
 

@@ -14,9 +14,10 @@ from services.alerting.handling import change_alert
 from services.alerting.occurrences import Outcome, Raised, raise_alerts
 from services.alerting.silencing import Wish, add_silence, end_silence, renew_maintenance
 from services.records import queries
+from services.records.alert_tables import AlertRow, SilenceRow
 from services.records.session import Database, now
 from services.records.silences import silences
-from services.records.tables import AlertRow, OutboxRow, SilenceRow
+from services.records.tables import OutboxRow
 from tests.services.making import sha
 
 HOUR = timedelta(hours=1)

@@ -18,10 +18,11 @@ from services.alerting.rule_kinds import RateRule, RepeatRule, StreamRule
 from services.alerting.streams import judge_stream
 from services.jobs import claim, complete
 from services.records import queries
+from services.records.alert_tables import AlertOccurrenceRow
 from services.records.session import Database, now
 from services.records.sightings import Place, Sighting
 from services.records.store import add_inspection
-from services.records.tables import AlertOccurrenceRow, InspectionRow
+from services.records.tables import InspectionRow
 from tests.services.alerting.test_rules import rules
 from tests.services.making import NOON, POLICY, add_job, capture, inspection, verdict
 
