@@ -71,6 +71,8 @@ class Settings(BaseSettings):
         public_url: how browsers call the service, as https://waferwatch.fab.example; needed for OIDC. An http:// here
             accepts that logins travel unencrypted.
         proxies: addresses of reverse proxies whose X-Forwarded-For and -Proto are believed.
+        requests_per_minute: how often a login or token may ask, where a login is needed; an address: five times that.
+        queue_limit: how many files may wait before uploads are turned away; the watch folder is a queue of its own.
         oidc_issuer: identity provider that people log in at, exactly as its tokens call it; passwords alone if None.
         oidc_client_id: our name there.
         oidc_client_secret: our password there; a public client has none.
@@ -124,6 +126,8 @@ class Settings(BaseSettings):
     login: LoginPolicy = LoginPolicy.AUTO
     public_url: HttpUrl | None = None
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    requests_per_minute: int = Field(default=1200, ge=1)
+    queue_limit: int = Field(default=10_000, ge=1)
     oidc_issuer: str | None = None
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr | None = None

@@ -38,11 +38,11 @@ class TooManyAttemptsError(InputError):
         super().__init__(
             "too many attempts failed", expected=f"the next one in {seconds} s", remedy="wait, then try again"
         )
-        self.seconds = seconds
+        self.retry_after_s = seconds
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive pickling, as all our errors do."""
-        return (type(self), (self.seconds,))
+        return (type(self), (self.retry_after_s,))
 
 
 @dataclass(frozen=True, slots=True)

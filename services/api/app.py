@@ -1,6 +1,6 @@
 """The web application: API and dashboard in one uvicorn, apart from Ray: operators work while the rest restarts.
 
-SecurityHeaders → LastResort → CountedRequests → SameOrigin → Access → BodyGuard → routes
+SecurityHeaders → LastResort → CountedRequests → SameOrigin → Rates → Access → Backpressure → BodyGuard → routes
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +28,7 @@ from services.api import (
     why,
 )
 from services.api.access import Access, Keys
+from services.api.backpressure import Backpressure
 from services.api.bundle_shelf import BundleShelf
 from services.api.drawing_store import DrawingStore, Opener
 from services.api.explaining import Explaining
@@ -36,6 +37,7 @@ from services.api.model_shelf import Models, ModelShelf
 from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
 from services.api.pulse import Pulse
+from services.api.rates import Rates
 from services.api.schemas import PREFIX
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
@@ -92,8 +94,6 @@ def create_app(
     """
     keys = Keys(database, needs_login=settings.needs_login, secure=settings.secure_cookies)
     metrics = metrics or Metrics()
-    # Without a login every foreign name for this address must be refused; with one, a proxy may call it anything.
-    hosts = None if keys.needs_login else (*_LOOPBACK_NAMES, settings.host)
     app = FastAPI(
         title="waferwatch",
         version=_version(),
@@ -101,14 +101,7 @@ def create_app(
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(LastResort, page=problem_page),
-            Middleware(CountedRequests, metrics=metrics),
-            Middleware(SameOrigin, hosts=hosts, page=problem_page),
-            Middleware(Access, keys=keys, page=problem_page),
-            Middleware(BodyGuard, limits_bytes=dict.fromkeys(_UPLOADS, settings.upload_limit_bytes)),
-        ],
+        middleware=_layers(settings, database, keys, metrics),
     )
     drawings = DrawingStore(settings.spool_dir, settings.home / "drawings", opener)
     app.state.wiring = Wiring(
@@ -163,6 +156,23 @@ def create_app(
     app.state.doors = Doors(app.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
+
+
+def _layers(settings: Settings, database: Database, keys: Keys, metrics: Metrics) -> list[Middleware]:
+    """What every request passes on its way to a route, the outermost first."""
+    # Without a login every foreign name for this address must be refused; with one, a proxy may call it anything.
+    hosts = None if keys.needs_login else (*_LOOPBACK_NAMES, settings.host)
+    rates = [Middleware(Rates, per_minute=settings.requests_per_minute, page=problem_page)]
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(LastResort, page=problem_page),
+        Middleware(CountedRequests, metrics=metrics),
+        Middleware(SameOrigin, hosts=hosts, page=problem_page),
+        *(rates if keys.needs_login else ()),
+        Middleware(Access, keys=keys, page=problem_page),
+        Middleware(Backpressure, database=database, most=settings.queue_limit, paths=_UPLOADS, page=problem_page),
+        Middleware(BodyGuard, limits_bytes=dict.fromkeys(_UPLOADS, settings.upload_limit_bytes)),
+    ]
 
 
 def _version() -> str:

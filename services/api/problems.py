@@ -48,10 +48,25 @@ class ForbiddenError(InputError):
     code = "forbidden"
 
 
+class TooManyRequestsError(InputError):
+    """The caller asks too often."""
+
+    code = "too-many-requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many requests", expected=f"the next one in {retry_after_s} s", remedy="ask less often")
+        self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive pickling, as all our errors do."""
+        return (type(self), (self.retry_after_s,))
+
+
 _STATUS: tuple[tuple[type[WaferwatchError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (TooManyRequestsError, HTTPStatus.TOO_MANY_REQUESTS),
     (StaleAlert, HTTPStatus.CONFLICT),
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (RetryableError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -92,6 +107,7 @@ class Problem:
     expected: str = ""
     got: str = ""
     remedy: str = ""
+    retry_after_s: int | None = None
 
 
 ProblemPage = Callable[[Request, Problem], Response]
@@ -103,8 +119,9 @@ def problem_of(error: WaferwatchError) -> Problem:
     by_kind = next(status for kind, status in _STATUS if isinstance(error, kind))
     status = _STATUS_OF_CODE.get(error.code, by_kind)
     parts = error.complaint
+    again: int | None = getattr(error, "retry_after_s", _RETRY_AFTER_S if isinstance(error, RetryableError) else None)
     return Problem(
-        int(status), error.code, parts.what, str(error), parts.where, parts.expected, parts.got, parts.remedy
+        int(status), error.code, parts.what, str(error), parts.where, parts.expected, parts.got, parts.remedy, again
     )
 
 
@@ -114,10 +131,10 @@ def respond(request: Request, problem: Problem, page: ProblemPage | None) -> Res
     if page is not None and wants_page:
         response = page(request, problem)
     else:
-        body = {key: value for key, value in asdict(problem).items() if value != ""}
+        body = {key: value for key, value in asdict(problem).items() if value not in ("", None)}
         response = JSONResponse({"type": "about:blank", **body}, problem.status, media_type=MEDIA_TYPE)
-    if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S)
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -82,7 +82,10 @@ def login_page(request: Request, problem: Problem | None, back: str = "") -> HTM
         "provider": wired.provider and wired.provider.host,
         "unencrypted": wired.keys.secure and request.url.scheme != "https",
     }
-    return page(request, "login.html", None, context, 200 if problem is None else problem.status)
+    response = page(request, "login.html", None, context, 200 if problem is None else problem.status)
+    if problem is not None and problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
 
 
 def own(path: str) -> str:

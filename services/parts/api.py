@@ -10,6 +10,7 @@ import uvicorn
 from pipelines.ingestion import open_captures
 from services.access.users import users
 from services.api.app import create_app
+from services.api.slow_clients import ImpatientProtocol
 from services.api.wiring import Accept, Accepted
 from services.intake.receiving import Arrival, receive
 from services.jobs import OverQuota
@@ -42,6 +43,7 @@ def run_api(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=ImpatientProtocol,
         forwarded_allow_ips=list(settings.proxies),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=5,
