@@ -51,12 +51,17 @@ def test_every_alert_is_tested_and_has_its_page(rule: dict[str, dict[str, str]])
     assert {"severity"} <= set(rule["labels"])
 
 
-def test_rules_and_pages_name_only_metrics_we_expose() -> None:
+def exposed_names() -> set[str]:
+    """Every name a scrape of ours can hold."""
     healthy = Health(datetime.now(UTC), {}, {}, None, 0, None, 0)
     metrics = Metrics(CollectorRegistry())
     exposed = expose(metrics.registry, lambda: healthy).decode()
     names = set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
-    known = names | {f"{name}{suffix}" for name in names for suffix in ("_bucket", "_count", "_sum", "_total")}
+    return names | {f"{name}{suffix}" for name in names for suffix in ("_bucket", "_count", "_sum", "_total")}
+
+
+def test_rules_and_pages_name_only_metrics_we_expose() -> None:
+    known = exposed_names()
     for path in [FOLDER / "rules.yml", *(ROOT / "infra" / "runbooks").glob("*.md")]:
         for name in re.findall(r"\bwaferwatch_\w+", path.read_text(encoding="utf-8")):
             assert name in known, f"{path.name}: {name}"
