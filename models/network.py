@@ -110,12 +110,14 @@ def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
         if block:
             layers.append(nn.MaxPool2d(2))
             side //= 2
-        side -= 2 * recipe.convolutions * (1 - padding)
-        if side < 1:
-            raise too_small("small", tile)
-        for _ in range(recipe.convolutions):
+        is_stem = not block and recipe.stem == "halved"
+        for _ in range(1 if is_stem else recipe.convolutions):
+            kernel, stride = (4, 2) if is_stem else (3, 1)
+            side = (side + 2 * padding - kernel) // stride + 1
+            if side < 1:
+                raise too_small("small", tile)
             layers += [
-                nn.Conv2d(before, width, 3, padding=padding, bias=False),
+                nn.Conv2d(before, width, kernel, stride, padding, bias=False),
                 _normalisation(recipe, width),
                 nn.ReLU(inplace=True),
             ]

@@ -102,6 +102,8 @@ class NetworkRecipe(Part):
             wafers; it pads, so it cannot read large pictures densely.
         widths: channels of each block of our own; between blocks the map is halved.
         convolutions: 3 × 3 convolutions in each block of `small`; a residual block always has two.
+        stem: of `small`; `halved` begins with one 4 × 4 convolution with stride 2 instead of the first block: a quarter
+            of the places to compute, for images whose objects are many pixels long.
         normalisation: of our own; `group` does not depend on the batch, `batch` is needed for dense inference.
         padding: of `small`; `none` makes patch-wise and dense inference equal, `same` keeps small tiles usable.
         pooling: of our own; how the last map becomes one vector. With `none` the embedding sees where on the map a
@@ -114,6 +116,7 @@ class NetworkRecipe(Part):
     name: NetworkName = "small"
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (24, 48, 96, 192)
     convolutions: PositiveInt = 2
+    stem: Literal["full", "halved"] = "full"
     normalisation: Literal["batch", "group"] = "batch"
     padding: Literal["same", "none"] = "same"
     pooling: Literal["mean", "mean+max", "none"] = "mean"

@@ -6,6 +6,7 @@ from pipelines.ingestion.describing import Description, describe, describe_captu
 from pipelines.ingestion.formats.images import ValueRange
 from pipelines.ingestion.formats.points import PointColumns
 from pipelines.ingestion.formats.wafer_frame import ToolFrame
+from pipelines.ingestion.georeferencing import to_wgs84
 from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.opening import open_captures
 from pipelines.ingestion.options import ReadOptions
@@ -35,4 +36,5 @@ __all__ = [
     "render_die_maps",
     "render_dies",
     "render_points",
+    "to_wgs84",
 ]

@@ -9,6 +9,7 @@ import torch
 
 from models.bundle import BundleManifest, load_bundle, save_bundle
 from models.classifier import Classifier
+from models.dense import require_dense
 from models.domain.capture import CaptureKind
 from models.domain.errors import ConfigurationError
 from models.domain.inspection import BundleRef
@@ -225,11 +226,13 @@ def _stratum_names(job: Job) -> list[str]:
 
 
 def _check(recipe: Recipe, dataset: DatasetManifest) -> None:
-    """Refuse data the recipe is not for.
+    """Refuse data the recipe is not for, and a network that cannot do what the recipe asks of it.
 
     Raises:
-        ConfigurationError: wafers for an image recipe, or the other way round.
+        ConfigurationError: wafers for an image recipe, or the other way round; dense inference with a network that
+            looks beyond its windows.
     """
+    require_dense(recipe)
     kind = CaptureKind.IMAGE if dataset.kind is DatasetKind.IMAGES else CaptureKind.WAFER
     if kind is not recipe.kind:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""GET /inspections/{id}/map, /points, /picture.png, /region.png: what a viewer needs to draw a capture."""
+"""GET /inspections/{id}/map, /points, /picture.png, /region.png, /overlay.png: pictures and what viewers draw from."""
 
 import json
 from collections.abc import Callable
@@ -7,11 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from models.domain.capture import CaptureKind
 from services.api.drawing import FORMAT, Drawing, Region, draw_region
-from services.api.inspections import MISSING, UNCHANGING, find_line
+from services.api.inspections import MISSING, UNCHANGING, find, find_line
 from services.api.pictures import Theme, pixels_png, png
+from services.api.problems import NotFoundError
 from services.api.schemas import PREFIX
 from services.api.wiring import Wired, Wiring
+from services.inspection.findings import geojson, overlay
 
 Fraction = Annotated[float, Query(ge=0, le=1)]
 routes = APIRouter(prefix=f"{PREFIX}/inspections", tags=["maps"])
@@ -70,6 +73,32 @@ def region(
         return pixels_png(draw_region(reader, Region(top, left, bottom, right), size))
 
     return kept(request, inspection_id, "image/png", make)
+
+
+@routes.get("/{inspection_id}/overlay.png", responses=MISSING, response_class=Response)
+def marked(inspection_id: str, wired: Wired, request: Request) -> Response:
+    """An aerial image with a mark for each object or window found, and a legend with counts."""
+
+    def make() -> bytes:
+        found = find(wired, inspection_id)
+        line = found.summary
+        if line.capture.kind is not CaptureKind.IMAGE:
+            raise NotFoundError("only images have an overlay", where=line.capture.name, got=line.capture.kind.value)
+        reader = wired.drawings.reader(line.capture.id, line.sha256)
+        return overlay(reader, found.verdicts, line.normal)
+
+    return kept(request, inspection_id, "image/png", make)
+
+
+@routes.get("/{inspection_id}/findings.geojson", responses=MISSING, response_class=Response)
+def places(inspection_id: str, wired: Wired, request: Request) -> Response:
+    """Objects or windows found in a georeferenced image: a point each, in longitude and latitude (WGS 84)."""
+
+    def make() -> bytes:
+        found = find(wired, inspection_id)
+        return json.dumps(geojson(found.summary.capture, found.verdicts, found.summary.normal)).encode()
+
+    return kept(request, inspection_id, "application/geo+json", make)
 
 
 def _drawing(wired: Wiring, inspection_id: str) -> Drawing:

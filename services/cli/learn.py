@@ -43,6 +43,9 @@ def import_(
         str | None, typer.Option(help="Label that means 'nothing to act on', if the data do not say.")
     ] = None,
     tile: Annotated[int, typer.Option(help="Side of the patches cut around dots, pixels.")] = 96,
+    patches: Annotated[
+        Path | None, typer.Option(help="With dots: CSV of further patches (path, class, frame) that come along.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an existing dataset.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -60,7 +63,9 @@ def import_(
 
     if source not in get_args(Source):
         raise ConfigurationError("unknown source", expected=" | ".join(get_args(Source)), got=source)
-    options = ImportOptions(normal=normal, unknown=tuple(unknown or ()), seed=seed, tile=tile, replace=replace)
+    options = ImportOptions(
+        normal=normal, unknown=tuple(unknown or ()), seed=seed, tile=tile, patches=patches, replace=replace
+    )
     with terminal.status(f"importing {path}"):
         manifest = import_dataset(cast("Source", source), path, out, options)
     _show_dataset(manifest, as_json)

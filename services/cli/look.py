@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.domain.capture import CaptureKind
-from models.domain.errors import InputError, RetryableError
+from models.domain.errors import ConfigurationError, InputError, RetryableError
 from services.cli.show import Json, plain, print_json, print_table, terminal
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ def inspect(
         Path | None,
         typer.Option(help="Folder for copies of the KLARF files with the verdicts in them, under new names."),
     ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Picture (PNG) of an image with a mark for each object; of one file.")
+    ] = None,
+    geojson: Annotated[
+        Path | None, typer.Option(help="GeoJSON of the objects of a georeferenced image; of one file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge files with a bundle; no service needed, nothing is recorded.
@@ -94,13 +100,18 @@ def inspect(
     --write-back makes a new KLARF file of each: defects of a pattern get MACROSIGCLASS and MACROSIGID, the wafer's own
     verdict and the model's version go to CustomWaferList; the tool's file stays as it is.
 
-    Example: waferwatch inspect wafer07.001 --bundle my-bundle --json
+    Where the bundle counts objects, as aerial ones do, 'counts' tells how many of each class there are.
+
+    Examples: waferwatch inspect wafer07.001 --bundle my-bundle --json
+    waferwatch inspect frame.tif --bundle aerial --overlay found.png --geojson found.json
     """
     from models.bundle import load_bundle
     from pipelines.ingestion import open_captures
     from services.inspection.inspecting import inspect as run
     from services.inspection.local_classifier import LocalClassifier
 
+    if (overlay or geojson) and len(files) > 1:
+        raise ConfigurationError("one picture of several files", expected="one file", got=f"{len(files)} files")
     classifier = LocalClassifier(load_bundle(bundle_folder(bundle)))
     options = _options(reading)
     inspections, refused, written = [], [], []
@@ -111,6 +122,7 @@ def inspect(
                 inspections += [(file, one) for one in found]
                 if write_back is not None:
                     written.append(_write_back(file, found, classifier.manifest.labels, options, write_back))
+                written += _write_findings(file, found, options, overlay, geojson)
             except (InputError, RetryableError) as error:
                 refused.append(_Refused(file, error))
     if as_json:
@@ -124,9 +136,44 @@ def inspect(
         ]  # fmt: skip
         columns = ("capture", "verdict", "confidence", "novelty", "why", "likeliest", "runner-up")
         print_table(f"bundle {classifier.manifest.ref.name}", columns, rows)
+        for _, one in inspections:
+            if one.counted:
+                counts = sorted(one.counts.items())
+                print_table(
+                    f"{one.capture.name}: objects", ("class", "count"), [*counts, ("all", sum(one.counts.values()))]
+                )
         for path in written:
             terminal.print(f"  wrote {path}", markup=False)
     _end(refused)
+
+
+def _write_findings(
+    file: str, found: "Sequence[Inspection]", options: "ReadOptions", picture: Path | None, places: Path | None
+) -> Iterator[Path]:
+    """The picture with marks and the GeoJSON that were asked for, of the only capture of a file."""
+    import json
+
+    from pipelines.ingestion import open_captures
+    from services.inspection.findings import geojson, overlay
+
+    if picture is None and places is None:
+        return
+    if len(found) != 1 or found[0].capture.kind is not CaptureKind.IMAGE:
+        raise InputError(
+            "no single image",
+            where=file,
+            expected="an image with one page",
+            got=f"{len(found)} captures",
+            code="no-image",
+        )
+    (one,) = found
+    if picture is not None:
+        reader = next(iter(open_captures(file, options=options)))
+        picture.write_bytes(overlay(reader, one.verdicts, one.normal))
+        yield picture
+    if places is not None:
+        places.write_text(json.dumps(geojson(one.capture, one.verdicts, one.normal), indent=1), encoding="utf-8")
+        yield places
 
 
 def _options(reading: Path | None, *, lenient: bool = False) -> "ReadOptions":

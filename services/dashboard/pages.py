@@ -195,7 +195,7 @@ def inspection(inspection_id: str, request: Request, wired: Wired) -> HTMLRespon
         "reading": _read(wired, shown, listed),
         "windows": rows(listed, shown.normal),
         "is_klarf": can_be_judged(wired, shown.sha256),
-        "windows_left_out": shown.windows > len(listed),
+        "windows_left_out": len(listed) == ROWS_SHOWN,
     }
     return page(request, "inspection.html", wired.pulse.beat(), context)
 

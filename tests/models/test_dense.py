@@ -38,6 +38,14 @@ NETWORKS: dict[str, dict[str, object]] = {
         "padding": "none",
         "pooling": "none",
     },
+    "small, stem halved": {
+        "widths": [4, 8],
+        "convolutions": 1,
+        "embedding": 6,
+        "padding": "none",
+        "pooling": "none",
+        "stem": "halved",
+    },
     "lenet5": {"name": "lenet5"},
 }
 

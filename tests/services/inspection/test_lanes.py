@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models.domain.errors import ConfigurationError, RetryableError
 from services.inspection import shadowing, trying
-from services.inspection.inspecting import PatchClassifier
+from services.inspection.judging import PatchClassifier
 from services.inspection.shadowing import shadow_once
 from services.intake.spool import Spool
 from services.records.route_tables import RouteFailureRow, ShadowOutcome

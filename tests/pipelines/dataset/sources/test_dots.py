@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from models.domain.errors import InputError
-from pipelines.dataset.sources.dots import open_dots
+from pipelines.dataset.sources.dots import BACKGROUND, LEAST_FAR, NEAR, open_dots
 from pipelines.dataset.sources.pictures import read_pixels
 
 
@@ -27,18 +27,42 @@ def test_patches_are_centred_on_dots_and_pulled_back_inside(frame: Path) -> None
     (frame / "1.png").write_bytes(samples[1].payload.png)  # type: ignore[union-attr]
     assert (read_pixels(frame / "0.png") == whole[184:216, 284:316]).all()
     assert (read_pixels(frame / "1.png") == whole[0:32, 568:600]).all()
-    assert {sample.group for sample in samples} == {"a.png"}
+    assert {sample.group for sample in samples} == {"a"}
 
 
-def test_background_keeps_away_from_dots(frame: Path) -> None:
-    places = [
-        s.origin.split(":")[1] for s in open_dots(frame / "points.csv", tile=32).samples if "background" in s.labels
-    ]
-    assert len(places) == 2
-    for place in places:
-        row, col = (int(number) for number in place.split(","))
-        assert max(abs(row - 200), abs(col - 300)) >= 47
-        assert max(abs(row - 5), abs(col - 590)) >= 47
+def background(frame: Path, tile: int) -> np.ndarray:
+    """Places called background, (N, 2), and how far each is from the next dot."""
+    samples = open_dots(frame / "points.csv", tile=tile).samples
+    return np.array(
+        [[int(part) for part in s.origin.split(":")[1].split(",")] for s in samples if s.labels == (BACKGROUND,)]
+    )
+
+
+def test_background_is_far_from_dots_or_a_near_miss(frame: Path) -> None:
+    places, dots = background(frame, 32), np.array([[200, 300], [5, 590]])
+    offsets = np.abs(places[:, None] - dots[None])
+    far = (offsets.max(2) >= 47).all(1)
+    assert far.sum() == LEAST_FAR
+    near = np.hypot(*offsets[~far].transpose(2, 0, 1)).min(1)
+    assert 1 <= len(near) <= 4, "two of each dot, but none that would lie outside"
+    assert ((near >= NEAR[0] * 32 - 1) & (near <= NEAR[1] * 32 + 1)).all()
+    assert (places >= 16).all()
+    assert (places <= [400 - 16, 600 - 16]).all()
+
+
+def test_a_near_miss_is_no_hit_on_another_dot(frame: Path) -> None:
+    rows = [f"a.png,{200 + 14 * k},{300 + 14 * (k % 3)},pup" for k in range(8)]
+    (frame / "points.csv").write_text("frame,row,col,class\n" + "\n".join(rows))
+    dots = np.array([[200 + 14 * k, 300 + 14 * (k % 3)] for k in range(8)])
+    apart = np.hypot(*(background(frame, 32)[:, None] - dots[None]).transpose(2, 0, 1)).min(1)
+    assert apart.min() >= NEAR[0] * 32 - 1
+
+
+def test_further_patches_come_along(frame: Path) -> None:
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(frame / "0.png")
+    (frame / "patches.csv").write_text("path,class,frame\n0.png,pup,a\n")
+    *_, last = open_dots(frame / "points.csv", tile=32, patches=frame / "patches.csv").samples
+    assert (last.labels, last.group) == (("pup",), "a")
 
 
 def test_a_dot_outside_its_frame_is_refused(frame: Path) -> None:
