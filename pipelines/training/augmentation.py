@@ -94,14 +94,15 @@ class Augmenter:
             partner = normal[partner % len(normal)]
         else:
             targets = torch.where(chosen[:, None], torch.maximum(targets, targets[partner]), targets)
-        mine, theirs = pixels[..., 0], pixels[partner, :, :, 0]
+        rows = chosen.nonzero().squeeze(1)
+        mine, theirs, inspected = pixels[rows, :, :, 0], pixels[partner[rows], :, :, 0], pixels[rows, :, :, 1]
         if self.kind is DatasetKind.POINTS:
             both = _encode(_decode(mine) + _decode(theirs))
         else:
             both = torch.maximum(mine, theirs)
-        both = torch.where(pixels[..., 1] > 0, both, torch.zeros_like(both))
-        density = torch.where(chosen[:, None, None], both, mine)
-        return torch.stack([density, pixels[..., 1]], dim=-1), targets
+        pixels = pixels.clone()
+        pixels[rows, :, :, 0] = both * (inspected > 0)
+        return pixels, targets
 
     def _move(self, pixels: Tensor, targets: Tensor, generator: Generator) -> Tensor:
         """Symmetries, rotation, shift, coarser dies and jitter in one gather."""
@@ -197,13 +198,13 @@ def _interpolate(pixels: Tensor, rows: Tensor, columns: Tensor, *, dies: bool) -
     """Like `_gather`, but a place between pixels takes from the four around it; die maps by the share that failed."""
     n, size = pixels.shape[:2]
     values = pixels.permute(0, 3, 1, 2).float() / 255
-    if dies:
-        values[:, 0] = share(pixels[..., 0])
+    if dies:  # of 256 bytes, not of every pixel: an exponential costs more than a look
+        values[:, 0] = share(torch.arange(256, device=pixels.device))[pixels[..., 0].long()]
     places = torch.stack([columns.expand(n, -1), rows.expand(n, -1)], dim=-1).view(n, size, size, 2)
     beyond = "zeros" if dies else "border"
     moved = functional.grid_sample(values, places, mode="bilinear", padding_mode=beyond, align_corners=False)
     if dies:
-        moved[:, 0] = torch.log1p(moved[:, 0] * DENSITY_FULL) / math.log1p(DENSITY_FULL)
+        moved[:, 0] = torch.log(moved[:, 0] * DENSITY_FULL + 1) / math.log1p(DENSITY_FULL)  # log1p is slower, not finer
     found = (moved.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     if dies:  # at the rim the log scale keeps a trace of a die where the inspected share rounds to nothing
         found[..., 0] *= found[..., 1] > 0
@@ -231,12 +232,17 @@ def _light(pixels: Tensor, strength: float, generator: Generator) -> Tensor:
     tint = 1 + 0.15 * strength * (_rand((n, 1, 1, channels), pixels, generator) * 2 - 1)
     values = (values - middle) * (1 + 0.5 * strength * draws[0]) + middle * (1 + 0.5 * strength * draws[1])
     values = values * tint
-    flat = values.permute(0, 3, 1, 2)
-    blurred = functional.avg_pool2d(functional.pad(flat, (1, 1, 1, 1), mode="replicate"), 3, 1).permute(0, 2, 3, 1)
     amount = (strength * draws[2]).clamp_min(0)
-    values = values + (blurred - values) * amount
-    grain = _normal(tuple(values.shape), pixels, generator) * (0.03 * strength * draws[3].clamp_min(0))
-    return ((values + grain).clamp(0, 1) * 255).round().to(torch.uint8)
+    soft = amount.flatten().nonzero().squeeze(1)
+    flat = (
+        values[soft].permute(0, 3, 1, 2).contiguous()
+    )  # pooling of channels that lie side by side is ten times slower
+    blurred = functional.avg_pool2d(functional.pad(flat, (1, 1, 1, 1), mode="replicate"), 3, 1).permute(0, 2, 3, 1)
+    values[soft] += (blurred - values[soft]) * amount[soft]
+    grain = (0.03 * strength * draws[3]).clamp_min(0)
+    rough = grain.flatten().nonzero().squeeze(1)
+    values[rough] += _normal(tuple(values[rough].shape), pixels, generator) * grain[rough]
+    return (values.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _decode(density: Tensor) -> Tensor:
