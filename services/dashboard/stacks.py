@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse
 
 from models.domain.errors import RetryableError
 from services.api.drawing import Drawing
-from services.api.pictures import Theme, stack_png
+from services.api.pictures import CLASS_COLOURS, Theme, classes_png, stack_png
 from services.api.problems import NotFoundError
-from services.api.stacking import Stack, stack
+from services.api.stacking import Look, Stack, stack
 from services.api.wiring import Wired, Wiring
 from services.dashboard.looks import address, page
 from services.records import queries
@@ -18,6 +18,7 @@ from services.records.queries import InspectionFilter
 from services.records.views import InspectionSummary
 
 DEFAULT, MOST = 50, 200
+LOOKS = ((Look.HITS, "Hit count"), (Look.DENSITY, "Density"), (Look.CLASS, "Dominant class"))
 Text = Annotated[str, Query(max_length=200)]
 Number = Annotated[int, Query(ge=1, le=MOST)]
 routes = APIRouter(include_in_schema=False)
@@ -35,6 +36,7 @@ class Choice:
     step: str
     tool: str
     n: int
+    look: Look
 
     def query(self) -> dict[str, object]:
         """The same as an address says it."""
@@ -51,8 +53,9 @@ def _choice(
     step: Text = "",
     tool: Text = "",
     n: Number = DEFAULT,
+    look: Look = Look.HITS,
 ) -> Choice:
-    return Choice(alert, verdict, label, lot, product, step, tool, n)
+    return Choice(alert, verdict, label, lot, product, step, tool, n, look)
 
 
 Chosen = Annotated[Choice, Depends(_choice)]
@@ -70,6 +73,8 @@ def stack_page(request: Request, wired: Wired, chosen: Chosen) -> HTMLResponse:
         "missing": missing,
         "stack": made,
         "picture": address("/stack.png", **chosen.query()),
+        "looks": [(look, text, address("/stack", **chosen.query() | {"look": look.value})) for look, text in LOOKS],
+        "colours": CLASS_COLOURS,
         "filtered": any((chosen.label, chosen.lot, chosen.product, chosen.step, chosen.tool, chosen.verdict)),
     }
     return page(request, "stack.html", wired.pulse.beat(), context)
@@ -82,7 +87,14 @@ def stack_picture(
     """The stack as a picture."""
     drawn, _ = _drawings(wired, _lines(wired, chosen))
     made: Stack = stack(drawn)
-    return Response(stack_png(made.share, size, theme), media_type="image/png")
+    match chosen.look:
+        case Look.HITS:
+            content = stack_png(made.share, size, theme)
+        case Look.DENSITY:
+            content = stack_png(made.density, size, theme)
+        case Look.CLASS:
+            content = classes_png(made.dominant, size, theme)
+    return Response(content, media_type="image/png")
 
 
 def _lines(wired: Wiring, chosen: Choice) -> tuple[InspectionSummary, ...]:
