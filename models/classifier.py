@@ -5,10 +5,10 @@ import contextlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.bundle import Bundle
 from models.convolutional import folded
+from models.copying import Copying
 from models.domain.errors import ConfigurationError, InputError
 from models.domain.verdict import Predictions
 from models.network import restore_network
@@ -55,6 +55,7 @@ class Classifier:
             cutoff=self.manifest.view_cutoff if recipe.adaptive_views else None,
         )
         self.batch = BATCH_CUDA if self.device.type == "cuda" else BATCH_CPU
+        self._copying = Copying(self.device)
         self._test_itself(where)
 
     def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
@@ -110,29 +111,22 @@ class Classifier:
 
     @torch.inference_mode()
     def _predict_at_once(self, pixels: NDArray[np.uint8]) -> Predictions:
-        inputs = self.preprocessing(self._on_device(pixels))
-        with self.precision():
-            belief = believe(self.network, inputs, self.looking)
-        probabilities = calibrated(
-            belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
-        )
-        novelty = self.novelty.score(belief.logits, belief.embeddings)
-        return Predictions(*(tensor.float().cpu().numpy() for tensor in (probabilities, belief.embeddings, novelty)))
-
-    def _on_device(self, pixels: NDArray[np.uint8]) -> Tensor:
-        # a copy where the array is a view or read-only, which torch tensors cannot be
-        owned = np.require(pixels, requirements=["C", "W"])
-        return torch.from_numpy(owned).to(self.device, non_blocking=True)
+        with self._copying.turn() as to_host:
+            inputs = self.preprocessing(self._copying.to_device(pixels))
+            with self.precision():
+                belief = believe(self.network, inputs, self.looking)
+            probabilities = calibrated(
+                belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
+            )
+            novelty = self.novelty.score(belief.logits, belief.embeddings)
+            return Predictions(*to_host(probabilities, belief.embeddings, novelty))
 
     def precision(self) -> contextlib.AbstractContextManager[object]:
-        """Context of half precision where it pays: bfloat16 on a GPU that computes with it, float16 on an older one.
-
-        On a CPU float32: only few compute in bfloat16, and thresholds are calibrated for one precision.
-        """
-        if self.device.type != "cuda":
+        """Context in which the network computes as the recipe says; calibration enters the same one."""
+        wanted = self.manifest.recipe.precision
+        if wanted == "float32":
             return contextlib.nullcontext()
-        half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-        return torch.autocast("cuda", dtype=half)
+        return torch.autocast(self.device.type, dtype=getattr(torch, wanted))
 
     def _test_itself(self, where: str) -> None:
         tile, channels = self.manifest.recipe.tiling.tile, self.manifest.recipe.channels

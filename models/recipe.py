@@ -158,6 +158,8 @@ class Recipe(Part):
         name: of the model in the registry.
         kind: captures it is for.
         channels: of a patch.
+        precision: numbers the network computes with; calibrated with the same, so that thresholds fit. bfloat16 pays on
+            GPUs and on CPUs that have it (AVX512-BF16, AMX), float16 on older GPUs; elsewhere they are emulated.
         views: test-time views; the first is always taken.
         merge: how the beliefs of the views become one.
         adaptive_views: take one view first and more only where it is unsure (cut-off in the bundle).
@@ -170,6 +172,7 @@ class Recipe(Part):
     channels: PositiveInt = 2
     preprocessing: PreprocessingRecipe = PreprocessingRecipe()
     network: NetworkRecipe = NetworkRecipe()
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     views: Annotated[tuple[ViewName, ...], Field(min_length=1)] = ("identity",)
     merge: Literal["posteriors", "logits", "votes"] = "posteriors"
     adaptive_views: bool = False

@@ -83,11 +83,14 @@ class Settings(BaseSettings):
         lease_s: how long a worker may be silent before its job is given to another, seconds.
         rules: file that says what is an alert; without one, the rules that come with waferwatch.
         classifier_replicas: processes that hold the model.
+        classifier_replicas_most: up to so many while calls wait; None = always the same number.
         classifier_cpus: CPU cores Ray reserves for each; less than one on small machines.
         classifier_gpus: GPUs Ray reserves for each, fractions allowed; 0 runs on the CPU.
         classifier_threads: torch threads of each on a CPU.
         classify_timeout_s: how long a call of the classifier may take before the job is tried again, seconds.
         inspector_replicas: processes that lease jobs, cut and decide.
+        inspector_replicas_most: up to so many while jobs wait; None = always the same number.
+        inspector_threads: jobs that one inspector works on at a time.
         inspector_cpus: CPU cores Ray reserves for each.
         max_attempts: tries of a job before it is dead and raises an alert.
         webhook_url: where alerts are sent, if anywhere.
@@ -138,11 +141,14 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=30.0, gt=0)
     rules: Path | None = None
     classifier_replicas: int = Field(default=1, ge=1)
+    classifier_replicas_most: int | None = Field(default=None, ge=1)
     classifier_cpus: float = Field(default=0.5, ge=0)
     classifier_gpus: float = Field(default=0.0, ge=0)
     classifier_threads: int = Field(default=1, ge=1)
     classify_timeout_s: float = Field(default=120.0, gt=0)
     inspector_replicas: int = Field(default=1, ge=1)
+    inspector_replicas_most: int | None = Field(default=None, ge=1)
+    inspector_threads: int = Field(default=4, ge=1)
     inspector_cpus: float = Field(default=0.5, ge=0)
     max_attempts: int = Field(default=5, ge=1)
     webhook_url: HttpUrl | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,17 @@ from models.manifest import BundleManifest
 from services.exhaustion import Resource
 from services.inspection.judging import PatchClassifier
 
-Classifiers = Callable[[str], PatchClassifier]
-"""The classifier of a route, as it is now; raises one of our errors if there is none yet."""
+
+class Classifiers(Protocol):
+    """The classifier of a route, as it is now."""
+
+    def __call__(self, route: str, /, *, is_shadow: bool = False) -> PatchClassifier:
+        """Find it; a shadow's calls give way to all others.
+
+        Raises:
+            RetryableError: there is none yet.
+            ConfigurationError: its bundle is not sound.
+        """
 
 
 OUTAGES = frozenset(

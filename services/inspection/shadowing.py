@@ -77,7 +77,7 @@ def _look(place: Workplace, task: ShadowTask, classifiers: Classifiers, stop: th
     reader = next((one for one in readers if one.capture.id == task.capture_id), None)
     if reader is None:
         raise InputError("capture is not in its file any more", where=task.file_name, code="no-such-capture")
-    challenger: Inspection = inspect(reader, classifiers(task.route), progress=give_way)
+    challenger: Inspection = inspect(reader, classifiers(task.route, is_shadow=True), progress=give_way)
     with place.database.read() as session:
         champion = queries.inspection(session, task.inspection_id)
     if champion is None:

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.domain.errors import RetryableError
@@ -31,17 +33,33 @@ class Worked:
     inspection_ids: tuple[str, ...] = ()
 
 
-def work(place: Workplace, classifiers: Classifiers, stop: threading.Event, idle_s: float = 0.5) -> None:
+def work(
+    place: Workplace,
+    classifiers: Classifiers,
+    stop: threading.Event,
+    idle_s: float = 0.5,
+    on_job: Callable[[float], None] = lambda _: None,
+) -> None:
     """Work until `stop` is set; a job under way is then given back, with what was done of it put aside.
 
     When no job waits, a challenger may have a look at what was inspected.
+
+    Args:
+        place: where to work.
+        classifiers: the classifier of a route.
+        stop: when set, this ends.
+        idle_s: pause where there is nothing to do, seconds.
+        on_job: told how many seconds each job took.
     """
     while not stop.is_set():
+        began = time.monotonic()
         try:
             did = work_once(place, classifiers, stop) or shadow_once(place, classifiers, stop)
         except RetryableError as error:
             log.warning("cannot work: %s", error)
             did = None
+        if isinstance(did, Worked):
+            on_job(time.monotonic() - began)
         if did is None:
             stop.wait(idle_s)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from models.domain.errors import WaferwatchError
@@ -113,6 +113,13 @@ def claim(
 def is_due(session: Session, policy: LeasePolicy) -> bool:
     """Whether a job waits for a worker now."""
     return session.scalar(select(JobRow.id).where(_due(now(session), policy)).limit(1)) is not None
+
+
+def queue_depth(session: Session) -> tuple[int, int]:
+    """How many jobs wait, and how many are worked on."""
+    counted = select(JobRow.state, func.count()).where(JobRow.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    depth = dict(session.execute(counted.group_by(JobRow.state)).tuples().all())
+    return depth.get(JobState.QUEUED, 0), depth.get(JobState.RUNNING, 0)
 
 
 def hold(session: WriteSession, lease: Lease) -> None:

@@ -26,6 +26,7 @@ def run_serve(settings: Settings) -> None:
     """
     lay_foundation(settings).database.close()  # replicas open their own; tables must exist before they do
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # 30 s are too few while everything else starts, too
     address = os.environ.get("RAY_ADDRESS")
     if address:
         ray.init(address=address, log_to_driver=False)

@@ -1,14 +1,20 @@
-"""A micro-batcher: what arrives while the model is busy becomes its next batch.
+"""A micro-batcher: what arrives while the device is busy becomes its next batch.
 
-No timer: an idle model starts at once, a busy one finds all that waited. `serve.batch` forms a batch before a slot is
+No timer: an idle device starts at once, a busy one finds all that waited. `serve.batch` forms a batch before a slot is
 free, which at 32 clients gave a third of this batcher's mean batch size.
+
+One batcher serves one device and all models on it. Calls are cut into pieces of the batch size the model works best at,
+so that urgent ones pass long ones, and a call that nobody waits for any more costs nothing.
 """
 
 import asyncio
-from collections import deque
+import heapq
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,90 +22,168 @@ from numpy.typing import NDArray
 from models.domain.errors import RetryableError
 from models.domain.verdict import Predictions
 
-Predict = Callable[[NDArray[np.uint8]], Predictions]
+
+class Rank(IntEnum):
+    """Who goes first; lower ones do."""
+
+    PROBE = 0
+    """Health checks: a replica that is merely busy must not be taken for a dead one."""
+    NORMAL = 1
+    SHADOW = 2
+    """Challengers: only what the device does in between."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    pixels: NDArray[np.uint8]
-    answer: "asyncio.Future[Predictions]"
+class Model(Protocol):
+    """What is batched for."""
+
+    @property
+    def batch(self) -> int:
+        """Patches at once at which it works best now."""
+
+    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Predictions of uint8 (N, H, W, C); blocks."""
+
+
+@dataclass(order=True, slots=True)
+class _Piece:
+    rank: Rank
+    arrival: int
+    model: Model = field(compare=False)
+    pixels: NDArray[np.uint8] = field(compare=False)
+    deadline: float = field(compare=False)
+    answer: "asyncio.Future[Predictions]" = field(compare=False)
 
 
 class MicroBatcher:
-    """Turns many small calls into few large ones for one model; lives in one event loop."""
+    """Turns many calls into few batches for one device; lives in one event loop."""
 
-    def __init__(self, predict: Predict, *, batch_patches: int = 256, queue_patches: int = 16_384) -> None:
-        """Wrap a blocking model.
+    def __init__(
+        self, *, slots: int = 1, queue_patches: int = 16_384, on_batch: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Nothing runs until the first call.
 
         Args:
-            predict: uint8 (N, H, W, C) → predictions of N patches; runs in one worker thread.
-            batch_patches: a batch is closed once it holds this many patches (one call is never split).
+            slots: batches under way at once: one on a CPU, two on a GPU, where one is copied while one is computed.
             queue_patches: back-pressure: above this many waiting patches a call is refused.
+            on_batch: told the size of each batch.
         """
-        self._predict = predict
-        self._batch_patches = batch_patches
+        self._slots = slots
         self._queue_patches = queue_patches
-        self._waiting: deque[_Waiting] = deque()
+        self._on_batch = on_batch
+        self._waiting: list[_Piece] = []
         self._waiting_patches = 0
-        self._runner: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._arrivals = itertools.count()
+        self._runners: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="model")
 
-    async def submit(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predict (N, H, W, C) patches, batched with whoever else waits.
+    async def submit(
+        self,
+        model: Model,
+        pixels: NDArray[np.uint8],
+        *,
+        rank: Rank = Rank.NORMAL,
+        timeout_s: float = float("inf"),
+    ) -> Predictions:
+        """Predict (N, H, W, C) patches, batched with whoever else waits for the same model.
+
+        Args:
+            model: that predicts.
+            pixels: one patch or more.
+            rank: who goes first.
+            timeout_s: after that the caller is gone: what is not begun then is dropped.
 
         Raises:
-            RetryableError: the queue is full.
+            RetryableError: the queue is full, or the time is up.
         """
-        if self._waiting and self._waiting_patches + len(pixels) > self._queue_patches:
+        if self._waiting and self._waiting_patches + len(pixels) > self._queue_patches and rank is not Rank.PROBE:
             raise RetryableError(
                 "classifier is overloaded",
                 expected=f"at most {self._queue_patches} waiting patches",
                 got=str(self._waiting_patches + len(pixels)),
                 code="overloaded",
             )
-        answer: asyncio.Future[Predictions] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(pixels, answer))
+        loop = asyncio.get_running_loop()
+        size = max(1, model.batch)
+        pieces = [
+            _Piece(rank, next(self._arrivals), model, part, loop.time() + timeout_s, loop.create_future())
+            for part in np.split(pixels, range(size, len(pixels), size))
+        ]
+        for piece in pieces:
+            heapq.heappush(self._waiting, piece)
         self._waiting_patches += len(pixels)
-        if self._runner is None or self._runner.done():
-            self._runner = asyncio.create_task(self._run())
-        return await answer
+        self._start_runners()
+        answers = asyncio.gather(*(piece.answer for piece in pieces))  # cancelled with the caller, piece by piece
+        return _joined(await answers)
+
+    def _start_runners(self) -> None:
+        for _ in range(min(self._slots - len(self._runners), len(self._waiting))):
+            runner = asyncio.create_task(self._run())
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = self._next_batch()
+        loop = asyncio.get_running_loop()
+        while batch := self._next_batch(loop.time()):
+            pixels = batch[0].pixels if len(batch) == 1 else np.concatenate([piece.pixels for piece in batch])
+            self._on_batch(len(pixels))
             try:
-                predictions = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._predict, np.concatenate([call.pixels for call in batch])
-                )
+                predictions = await loop.run_in_executor(self._threads, batch[0].model.predict, pixels)
             except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, none is swallowed
-                for call in batch:
-                    if not call.answer.done():
-                        call.answer.set_exception(error)
+                for piece in batch:
+                    if not piece.answer.done():
+                        piece.answer.set_exception(error)
                 continue
             start = 0
-            for call in batch:
-                part = slice(start, start := start + len(call.pixels))
-                if not call.answer.done():  # the caller may have given up meanwhile
-                    call.answer.set_result(
+            for piece in batch:
+                part = slice(start, start := start + len(piece.pixels))
+                if not piece.answer.done():  # the caller may have given up meanwhile
+                    piece.answer.set_result(
                         Predictions(
                             predictions.probabilities[part], predictions.embeddings[part], predictions.novelty[part]
                         )
                     )
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Calls of one patch shape, in order of arrival, up to the batch size."""
-        batch = [self._waiting.popleft()]
-        size = len(batch[0].pixels)
-        while (
-            self._waiting
-            and self._waiting[0].pixels.shape[1:] == batch[0].pixels.shape[1:]
-            and size + len(self._waiting[0].pixels) <= self._batch_patches
-        ):
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].pixels)
-        self._waiting_patches -= size
+    def _next_batch(self, now: float) -> list[_Piece]:
+        """Pieces of one model, one rank and one shape, in order of arrival, up to the model's batch size."""
+        batch: list[_Piece] = []
+        size = 0
+        while self._waiting:
+            piece = self._waiting[0]
+            if not self._is_wanted(piece, now):
+                self._pop()
+                continue
+            if batch and (not _fit(batch[0], piece) or size + len(piece.pixels) > batch[0].model.batch):
+                break
+            batch.append(self._pop())
+            size += len(piece.pixels)
         return batch
 
+    def _is_wanted(self, piece: _Piece, now: float) -> bool:
+        if not piece.answer.done() and piece.deadline <= now:
+            piece.answer.set_exception(
+                RetryableError("classifier was too slow", got="the caller's time is up", code="too-slow")
+            )
+        return not piece.answer.done()
+
+    def _pop(self) -> _Piece:
+        piece = heapq.heappop(self._waiting)
+        self._waiting_patches -= len(piece.pixels)
+        return piece
+
     def close(self) -> None:
-        """Let the running batch finish and free the thread."""
-        self._thread.shutdown(wait=False)
+        """Let the running batches finish and free the threads."""
+        self._threads.shutdown(wait=False)
+
+
+def _fit(one: _Piece, other: _Piece) -> bool:
+    return one.model is other.model and one.rank is other.rank and one.pixels.shape[1:] == other.pixels.shape[1:]
+
+
+def _joined(parts: list[Predictions]) -> Predictions:
+    if len(parts) == 1:
+        return parts[0]
+    return Predictions(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.embeddings for part in parts]),
+        np.concatenate([part.novelty for part in parts]),
+    )

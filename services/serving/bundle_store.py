@@ -34,6 +34,7 @@ class BundleStore:
         """Use `folder`, made if need be; all machines that serve must see the same one or install the same bundles."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        self._manifests: dict[str, BundleManifest] = {}
 
     def install(self, source: Path) -> BundleManifest:
         """Copy a verified bundle in; installing it again changes nothing.
@@ -78,7 +79,7 @@ class BundleStore:
             ConfigurationError: the bundle it names is not installed.
         """
         if (self._folder / route / "bundle.json").is_file():
-            return Route(route, read_manifest(self._folder / route), self._folder / route)
+            return Route(route, self._manifest(route), self._folder / route)
         try:
             pointer = json.loads(self._pointer(route).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -89,9 +90,15 @@ class BundleStore:
                 code="no-bundle",
             ) from None
         folder = self.folder_of(pointer["digest"])
-        manifest = read_manifest(folder)
+        manifest = self._manifest(pointer["digest"])
         ref = BundleRef(manifest.ref.name, pointer["version"], manifest.ref.digest)
         return Route(route, replace(manifest, ref=ref), folder)
+
+    def on_routes(self) -> tuple[str, ...]:
+        """Digests of the installed bundles that routes mean now."""
+        pointers = sorted(self._folder.glob("*.json"))
+        digests = dict.fromkeys(json.loads(pointer.read_text(encoding="utf-8"))["digest"] for pointer in pointers)
+        return tuple(digest for digest in digests if (self._folder / digest / "bundle.json").is_file())
 
     def stint(self, route: str) -> Stint:
         """The bundle a route means now, in few words; raises as `resolve` does."""
@@ -108,6 +115,12 @@ class BundleStore:
         if not (folder / "bundle.json").is_file():
             raise ConfigurationError("bundle is not installed", where=str(folder), remedy="release it again")
         return folder
+
+    def _manifest(self, digest: str) -> BundleManifest:
+        """Read and checked once: what lies under a digest never changes."""
+        if digest not in self._manifests:
+            self._manifests[digest] = read_manifest(self._folder / digest)
+        return self._manifests[digest]
 
     def _pointer(self, route: str) -> Path:
         return self._folder / f"{route}.json"

@@ -11,48 +11,64 @@ from numpy.typing import NDArray
 from models.bundle import load_bundle
 from models.classifier import Classifier
 from models.dense import DenseClassifier
+from models.domain.errors import ConfigurationError
 from models.domain.verdict import Predictions
-from services.serving.batching import MicroBatcher
+from models.pace import tune
+from services.serving.batching import MicroBatcher, Rank
 from services.serving.bundle_store import BundleStore
+from services.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
-RESIDENT_BUNDLES = 3
-"""The champion, the one before it while jobs still carry it, and a challenger."""
+RESIDENT_BUNDLES = 6
+"""Of several products, each with the one before it while jobs still carry it, and a challenger."""
+LOOK_S = 2.0
+"""Between two looks at the routes: a bundle that was released is loaded before its first wafer comes, as a rule."""
 
 
 class ClassifierReplica:
     """Predicts with whichever installed bundle a call names, loading it on first use.
 
-    A new bundle loads and tests itself beside the others, in a thread, so a release interrupts nobody.
+    A new bundle loads, tests and tunes itself in a thread while the others go on, so a release interrupts nobody.
     """
 
-    def __init__(self, bundle_folder: str, threads: int = 1, batch_patches: int = 256) -> None:
-        """Start empty or warm.
+    def __init__(self, bundle_folder: str, threads: int = 1) -> None:
+        """Load what the routes mean now, before the first call is let in.
 
         Args:
             bundle_folder: of the `BundleStore`.
             threads: of torch on a CPU.
-            batch_patches: most patches in one batch.
         """
         import torch  # noqa: PLC0415 - the driver builds the application graph without torch
 
         torch.set_num_threads(threads)
         self._store = BundleStore(Path(bundle_folder))
-        self._batch_patches = batch_patches
-        self._resident: OrderedDict[str, tuple[Classifier, MicroBatcher]] = OrderedDict()
-        self._loading = asyncio.Lock()
         self._one_block = asyncio.Lock()
+        self._batcher = MicroBatcher(
+            slots=2 if torch.cuda.is_available() else 1, on_batch=Metrics().batch_patches.observe
+        )
+        self._resident: OrderedDict[str, asyncio.Future[Classifier]] = OrderedDict()
+        self._following: asyncio.Task[None] | None = None
+        self._warm = {digest: _load(self._store.folder_of(digest)) for digest in self._store.on_routes()}
 
-    async def classify(self, digest: str, pixels: NDArray[np.uint8]) -> Predictions:
+    async def classify(
+        self, digest: str, pixels: NDArray[np.uint8], timeout_s: float = float("inf"), *, is_shadow: bool = False
+    ) -> Predictions:
         """Predict uint8 (N, H, W, C) patches with the bundle of this digest.
 
+        Args:
+            digest: of the bundle.
+            pixels: at least one patch.
+            timeout_s: how long the caller waits; what is not begun by then is not computed.
+            is_shadow: a challenger's look: everything else goes first.
+
         Raises:
-            RetryableError: too many patches wait already.
+            RetryableError: too many patches wait already, or the time is up.
             ConfigurationError: the bundle is not installed or damaged, or the patches do not fit it.
         """
-        _, batcher = await self._bundle(digest)
-        return await batcher.submit(pixels)
+        classifier = await self._bundle(digest)
+        rank = Rank.SHADOW if is_shadow else Rank.NORMAL
+        return await self._batcher.submit(classifier, pixels, rank=rank, timeout_s=timeout_s)
 
     async def classify_block(self, digest: str, pixels: NDArray[np.uint8]) -> Predictions:
         """Predict all windows of a block, uint8 (H, W, C), with the bundle of this digest.
@@ -60,33 +76,64 @@ class ClassifierReplica:
         Raises:
             ConfigurationError: the bundle is not installed or damaged, or the block does not fit it.
         """
-        classifier, _ = await self._bundle(digest)
+        classifier = await self._bundle(digest)
         async with self._one_block:  # a block fills the device, and its features a hundred megabytes
             return await asyncio.to_thread(DenseClassifier(classifier).predict, pixels)
 
-    async def _bundle(self, digest: str) -> tuple[Classifier, MicroBatcher]:
-        async with self._loading:
-            if digest not in self._resident:
-                classifier = await asyncio.to_thread(_load, self._store.folder_of(digest))
-                self._resident[digest] = (
-                    classifier,
-                    MicroBatcher(classifier.predict, batch_patches=self._batch_patches),
-                )
-                if len(self._resident) > RESIDENT_BUNDLES:
-                    _, (_, oldest) = self._resident.popitem(last=False)
-                    oldest.close()
-            self._resident.move_to_end(digest)
-            return self._resident[digest]
+    async def _bundle(self, digest: str) -> Classifier:
+        """The bundle, loaded by the first who asks; whoever asks for another one does not wait for it."""
+        self._follow()
+        if digest not in self._resident:
+            self._resident[digest] = asyncio.ensure_future(asyncio.to_thread(_load, self._store.folder_of(digest)))
+            while len(self._resident) > RESIDENT_BUNDLES:
+                self._resident.popitem(last=False)
+        self._resident.move_to_end(digest)
+        loading = self._resident[digest]
+        try:
+            return await asyncio.shield(loading)
+        except Exception:
+            if self._resident.get(digest) is loading:
+                del self._resident[digest]  # another try may find it mended
+            raise
+
+    def _follow(self) -> None:
+        """Take over what was loaded at the start, and keep looking at the routes; needs the event loop."""
+        for digest, classifier in self._warm.items():
+            self._resident[digest] = asyncio.get_running_loop().create_future()
+            self._resident[digest].set_result(classifier)
+        self._warm = {}
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            for digest in await asyncio.to_thread(self._store.on_routes):
+                if digest not in self._resident:
+                    try:
+                        await self._bundle(digest)
+                    except ConfigurationError as error:
+                        _log.warning("bundle %s is on a route and cannot be loaded: %s", digest[:12], error)
+            await asyncio.sleep(LOOK_S)
 
     async def check_health(self) -> None:
-        """Run the model on one blank patch, so that a replica that only looks alive is replaced (Ray's hook)."""
-        for classifier, batcher in list(self._resident.values()):
-            await batcher.submit(_blank(classifier))
+        """Run each model on one blank patch, so that a replica that only looks alive is replaced (Ray's hook)."""
+        self._follow()
+        for loading in list(self._resident.values()):
+            if loading.done() and not loading.cancelled() and loading.exception() is None:
+                classifier = loading.result()
+                await self._batcher.submit(classifier, _blank(classifier), rank=Rank.PROBE)
 
 
 def _load(folder: Path) -> Classifier:
     classifier = Classifier(load_bundle(folder))  # tests itself
-    _log.info("bundle %s ready on %s", folder.name[:12], classifier.device)
+    rate = tune(classifier)
+    _log.info(
+        "bundle %s ready on %s: %.0f patches/s in batches of %d",
+        folder.name[:12],
+        classifier.device,
+        rate,
+        classifier.batch,
+    )
     return classifier
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from services.serving.app import INSPECTORS_WANTED
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
@@ -13,7 +15,7 @@ def load(name: str) -> Any:
     return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("source", ["serve.yaml", "kubernetes/rayservice.yaml"])
+@pytest.mark.parametrize("source", ["serve.yaml", "serve-cpu.yaml", "kubernetes/rayservice.yaml"])
 def test_serve_configurations_are_valid_and_name_our_deployments(source: str) -> None:
     from ray.serve.schema import ServeDeploySchema
 
@@ -25,6 +27,10 @@ def test_serve_configurations_are_valid_and_name_our_deployments(source: str) ->
     assert f"def {function}(" in (DEPLOY.parent / Path(*module.split("."))).with_suffix(".py").read_text()
     assert {d.name for d in application.deployments} == {"classifier", "inspector"}
     assert application.route_prefix is None
+    for deployment in application.deployments:
+        scaling = deployment.autoscaling_config
+        policy = scaling["policy"]["policy_function"] if isinstance(scaling, dict) and "policy" in scaling else ""
+        assert not policy or policy == INSPECTORS_WANTED
 
 
 def test_compose_runs_commands_that_exist_with_settings_that_exist() -> None:

@@ -12,15 +12,16 @@ from models.domain.verdict import Labels
 from models.manifest import BundleManifest, Thresholds
 from models.recipe import NetworkRecipe, OpenSetRecipe, Recipe, TilingRecipe
 from models.reference import Calibration, Reference
+from pipelines.simulate import simulate
 
-MakeBundle = Callable[[Path, int], BundleManifest]
+MakeBundle = Callable[..., BundleManifest]
 
 
 @pytest.fixture(scope="session")
 def make_bundle() -> MakeBundle:
     """Write a bundle into a folder; another seed makes another bundle."""
 
-    def make(folder: Path, seed: int = 0) -> BundleManifest:
+    def make(folder: Path, seed: int = 0, levels: tuple[int, ...] = (0,)) -> BundleManifest:
         import torch
 
         from models.network import build_network, weights_of
@@ -28,7 +29,7 @@ def make_bundle() -> MakeBundle:
         torch.manual_seed(seed)
         recipe = Recipe(
             name="tiny",
-            tiling=TilingRecipe(tile=16),
+            tiling=TilingRecipe(tile=16, levels=levels),
             network=NetworkRecipe(widths=(4, 8), convolutions=1, embedding=8),
             open_set=OpenSetRecipe(scores=("max_probability",)),  # needs no fitting
         )
@@ -57,3 +58,9 @@ def make_bundle() -> MakeBundle:
         return save_bundle(folder, manifest, weights_of(network), reference)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def wafers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    truth = simulate(tmp_path_factory.mktemp("wafers"), 4, patterns=("Ring", "Normal"), defects=(100, 500))
+    return list(truth.files)

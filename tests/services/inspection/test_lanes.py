@@ -49,7 +49,7 @@ class RoutedLine(Line):
             "memory": FakeClassifier(manifest(MEMORY, levels=(-1,))),
         }
 
-    def classifiers(self, route: str) -> PatchClassifier:
+    def classifiers(self, route: str, *, is_shadow: bool = False) -> PatchClassifier:
         if route not in self.bundles:
             raise RetryableError("no bundle released", where=route, code="no-bundle")
         return self.bundles[route]

@@ -1,0 +1,82 @@
+"""How much of the model's speed reaches the line: patches per second through the whole service over the bare model's.
+
+    python -m benchmarks.serving_efficiency [--bundle DIR] [--wafers 40]
+
+Wafers of 10,000 defects are cut at four levels, 85 patches each, as where small patterns are looked for. The bare
+model judges the same patches in the same batch size with one thread; the service runs one classifier replica, then
+two. Ratios are given by the clock and by CPU seconds: all that the service's processes used, Ray's own included,
+against what the model used.
+"""
+
+import argparse
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.serving_rig import bare_rate, make_bundle, say, service, wafers
+from models.recipe import Recipe
+from pipelines.ingestion import cut, open_captures
+
+LEVELS = (0, 1, 2, 3)
+LEAST_EFFICIENCY, LEAST_GAIN = 0.85, 1.7
+
+
+def patches_of(content: bytes, folder: Path, recipe: Recipe) -> np.ndarray:
+    path = folder / "one.001"
+    path.write_bytes(content)
+    (reader,) = open_captures(path)
+    return np.stack([patch.pixels for patch in cut(reader, recipe.domain_tiling) if patch.inspected > 0])
+
+
+def through_the_service(
+    home: Path, bundle: Path, contents: list[bytes], replicas: int, patches: int
+) -> tuple[float, float]:
+    """Patches per second by the clock, and CPU seconds per patch of all the service's processes."""
+    half = {"classifier_cpus": 0.5, "inspector_cpus": 0.1}
+    with service(home, bundle, parts=("serve",), classifier_replicas=replicas, **half) as rig:
+        for content in contents[:4]:  # warms caches and connections
+            rig.send(content)
+        rig.drain(4, 300)
+        before, began = rig.usage(), time.monotonic()
+        for content in contents[4:]:
+            rig.send(content)
+        ended = rig.drain(len(contents), 600)
+        after = rig.usage()
+    judged = (len(contents) - 4) * patches
+    return judged / (ended - began), (after.cpu_s - before.cpu_s) / judged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--wafers", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=20, help="of the bare model")
+    parser.add_argument("--only-report", action="store_true", help="do not fail where a ratio is missed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        manifest = make_bundle(folder / "bundle", LEVELS, arguments.bundle)
+        contents = list(islice(wafers(folder / "wafers", 10_000), arguments.wafers))
+        patches = patches_of(contents[0], folder, manifest.recipe)
+        bare, bare_cpu_s = bare_rate(folder / "bundle", patches, arguments.seconds)
+        say(what="bare model", patches_per_s=bare, cpu_ms_per_patch=1000 * bare_cpu_s, patches_per_wafer=len(patches))
+        rates = {}
+        for replicas in (1, 2):
+            rates[replicas], cpu_s = through_the_service(
+                folder / f"home-{replicas}", folder / "bundle", contents, replicas, len(patches)
+            )
+            say(what=f"{replicas} replicas", patches_per_s=rates[replicas], cpu_ms_per_patch=1000 * cpu_s,
+                efficiency=rates[replicas] / (replicas * bare), cpu_efficiency=bare_cpu_s / cpu_s)  # fmt: skip
+        again, _ = bare_rate(folder / "bundle", patches, arguments.seconds)
+        say(what="bare model again", patches_per_s=again)
+        say(what="ratios", efficiency=rates[1] / ((bare + again) / 2), two_over_one=rates[2] / rates[1])
+        if not arguments.only_report:
+            assert rates[1] / ((bare + again) / 2) >= LEAST_EFFICIENCY
+            assert rates[2] / rates[1] >= LEAST_GAIN
+
+
+if __name__ == "__main__":
+    main()
