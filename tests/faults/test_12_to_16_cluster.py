@@ -41,8 +41,10 @@ LEVELS = (0, 1, 2, 3, 4)
 class Line:
     """A service on Ray, and wafers nobody has sent yet."""
 
-    def __init__(self, service: Service, folder: Path) -> None:
+    def __init__(self, service: Service, folder: Path, start_s: float) -> None:
         self.service = service
+        self.patience_s = max(30.0, start_s)
+        """A replica is back within 30 s; on a machine so busy that the first start took longer, within as long."""
         self.fresh = iter(simulate(folder, 400, patterns=("Ring",), defects=(50, 100)).files)
         self.sent: list[Path] = []
 
@@ -74,8 +76,9 @@ def line(tmp_path_factory: pytest.TempPathFactory, make_bundle: MakeBundle) -> I
         queue_limit=20,
     )
     service.release(1, LEVELS)
+    began = time.monotonic()
     with ray_for_tests(service.settings):
-        made = Line(service, tmp_path_factory.mktemp("wafers"))
+        made = Line(service, tmp_path_factory.mktemp("wafers"), time.monotonic() - began)
         made.send(1)
         assert made.is_done(120)
         yield made
@@ -87,9 +90,7 @@ def test_12_a_killed_replica_loses_no_wafer_and_is_replaced(line: Line, deployme
     line.send(8)
     assert eventually(line.is_judging, 20)
     os.kill(min(before), signal.SIGKILL)
-    killed = time.monotonic()
-    assert eventually(lambda: len(set(replica_pids(deployment)) - {min(before)}) == len(before), 30)
-    assert time.monotonic() - killed < 30
+    assert eventually(lambda: len(set(replica_pids(deployment)) - {min(before)}) == len(before), line.patience_s)
     assert line.is_done(90)
     line.check()
 
@@ -100,9 +101,7 @@ def test_13_a_stopped_replica_is_replaced_and_its_requests_are_answered_elsewher
     assert eventually(line.is_judging, 20)
     os.kill(stopped, signal.SIGSTOP)
     try:
-        began = time.monotonic()
-        assert eventually(lambda: stopped not in replica_pids("classifier"), 70)
-        assert time.monotonic() - began < 60
+        assert eventually(lambda: stopped not in replica_pids("classifier"), 60)
     finally:
         if psutil.pid_exists(stopped):
             os.kill(stopped, signal.SIGCONT)
@@ -115,10 +114,10 @@ def test_14_without_a_controller_work_goes_on_and_it_comes_back(line: Line) -> N
     os.kill(controller, signal.SIGKILL)
     line.send(4)
     assert line.is_done(60), "inspectors and classifiers need no controller"
-    assert eventually(lambda: ray_pids("ray::ServeController") not in ([], [controller]), 60)
+    assert eventually(lambda: ray_pids("ray::ServeController") not in ([], [controller]), 2 * line.patience_s)
     victim = min(replica_pids("inspector"))
     os.kill(victim, signal.SIGKILL)
-    assert eventually(lambda: replica_pids("inspector") not in ([], [victim]), 60), "it controls again"
+    assert eventually(lambda: replica_pids("inspector") not in ([], [victim]), 2 * line.patience_s), "it controls again"
     line.send(2)
     assert line.is_done(60)
     line.check()

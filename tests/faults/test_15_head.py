@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.cluster, pytest.mark.xdist_group("
 
 def test_a_killed_head_is_started_again_and_no_wafer_is_lost(
     tmp_path: Path,
-    make_bundle: MakeBundle,
+    make_bundle: MakeBundle,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))

@@ -9,7 +9,9 @@ from services.up import environment_of
 
 
 def test_parts_load_the_settings_they_were_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = Settings.load(home=tmp_path, port=8123, token="s3cret", watch_include=("*.001", "a,b"), watch_every_s=0.5)
+    given = Settings.load(
+        home=tmp_path, port=8123, webhook_secret="s3cret", watch_include=("*.001", "a,b"), watch_every_s=0.5
+    )
     for name, value in environment_of(given).items():
         monkeypatch.setenv(name, value)
     assert Settings.load() == given
