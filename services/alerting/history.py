@@ -35,7 +35,7 @@ def add_event(
         note=note,
         previous_hash=START if last is None else last.hash,
     )
-    row.hash = _hash(row)
+    row.hash = link(row.previous_hash, content_of(row))
     session.add(row)
     session.flush()
 
@@ -45,14 +45,15 @@ def first_broken(session: Session, alert_id: int) -> int | None:
     previous = START
     events = select(AlertEventRow).where(AlertEventRow.alert_id == alert_id).order_by(AlertEventRow.number)
     for expected, row in enumerate(session.scalars(events)):
-        if row.number != expected or row.previous_hash != previous or row.hash != _hash(row):
+        if row.number != expected or row.previous_hash != previous or row.hash != link(previous, content_of(row)):
             return row.number
         previous = row.hash
     return None
 
 
-def _hash(row: AlertEventRow) -> str:
-    content = [
+def content_of(row: AlertEventRow) -> list[object]:
+    """An event as it is hashed."""
+    return [
         row.alert_id,
         row.number,
         row.at.astimezone(UTC).isoformat(),
@@ -61,4 +62,3 @@ def _hash(row: AlertEventRow) -> str:
         row.after.value,
         row.note,
     ]
-    return link(row.previous_hash, content)

@@ -33,6 +33,16 @@ class Budget(Part):
     per_10_min: Annotated[float, Field(gt=0)] = 1
     flood: Annotated[float, Field(gt=0)] = 10
 
+    @property
+    def in_10_min(self) -> float:
+        """Alerts that all operators together can answer in ten minutes."""
+        return self.operators * self.per_10_min
+
+    @property
+    def flooding(self) -> float:
+        """Alerts in ten minutes above which nobody can answer."""
+        return self.operators * self.flood
+
 
 class Rules(Part):
     """All rules, and the budget they are held against."""
@@ -108,7 +118,7 @@ class Rules(Part):
         try:
             return cls.model_validate(yaml.safe_load(text))
         except yaml.YAMLError as error:
-            raise ConfigurationError("rules are not YAML", where=where, got=str(error)) from error
+            raise ConfigurationError("rules are not YAML", where=where, got=str(error), code="bad-rules") from error
         except ValidationError as error:
             first, *others = error.errors(include_url=False)
             key = ".".join(str(part) for part in first["loc"])
@@ -119,6 +129,7 @@ class Rules(Part):
                 expected=first["msg"] + more,
                 got=repr(first["input"])[:80],
                 remedy="correct the file; services/alerting/rules.yaml is a working one",
+                code="bad-rules",
             ) from error
 
 

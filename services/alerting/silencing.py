@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from models.domain.alert import SilenceKind
 from models.domain.errors import InputError
 from services.records.alert_tables import SilenceRow
+from services.records.journal import write_down
 from services.records.session import WriteSession, now
 from services.records.silences import NAMED, Silence, view
 from services.records.upsert import insert_new
@@ -66,7 +67,10 @@ def add_silence(session: WriteSession, wish: Wish, *, author: str) -> Silence:
     )
     session.add(row)
     session.flush()
-    return view(row)
+    made = view(row)
+    said = {"reason": made.reason, "until": made.until.isoformat(), "starts_at": made.starts_at.isoformat()}
+    write_down(session, actor=author, deed=f"{made.kind.value} added", subject=_subject(made), **said)
+    return made
 
 
 def end_silence(session: WriteSession, silence_id: int, *, by: str) -> Silence:
@@ -86,7 +90,9 @@ def end_silence(session: WriteSession, silence_id: int, *, by: str) -> Silence:
     row.ended_by, row.ended_at, row.every_days = by, moment, None
     row.until, row.starts_at = moment, min(row.starts_at, moment)
     session.flush()
-    return view(row)
+    ended = view(row)
+    write_down(session, actor=by, deed=f"{ended.kind.value} ended", subject=_subject(ended))
+    return ended
 
 
 def renew_maintenance(session: WriteSession) -> int:
@@ -124,6 +130,11 @@ def renew_maintenance(session: WriteSession) -> int:
 def hold_back(session: WriteSession, silence: Silence) -> None:
     """Count a finding that opened no alert because of maintenance."""
     session.execute(update(SilenceRow).where(SilenceRow.id == silence.id).values(held_back=SilenceRow.held_back + 1))
+
+
+def _subject(silence: Silence) -> str:
+    named = ", ".join(f"{name} {value}" for name, value in silence.names)
+    return f"silence {silence.id}: {named}"
 
 
 def _check(wish: Wish, moment: datetime) -> None:

@@ -1,5 +1,6 @@
 """GET /alerts and what people decide about them. Who changes an alert names the version they saw (409 if it is old)."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,9 +13,19 @@ from services.alerting.handling import assign_alert, change_alert, comment_alert
 from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, AlertAnswer, AlertChange, AlertDetailAnswer, Assignment, Comment, Listing
+from services.api.schemas import (
+    PREFIX,
+    AlertAnswer,
+    AlertChange,
+    AlertDetailAnswer,
+    Assignment,
+    Comment,
+    CommonalityAnswer,
+    Listing,
+)
 from services.api.wiring import Caller, Wired
 from services.records import queries
+from services.records.commonality import commonality_of
 from services.records.queries import LIVE, AlertFilter
 
 routes = APIRouter(prefix=f"{PREFIX}/alerts", tags=["alerts"])
@@ -49,11 +60,12 @@ def alerts(
     product: str | None = None,
     step: str | None = None,
     tool: str | None = None,
+    silenced: Annotated[bool | None, Query(description="Only silenced ones, or none of them.")] = None,
 ) -> Listing[AlertAnswer]:
     """Alerts, the most recently seen first."""
     which = AlertFilter(severity=severity, pattern=pattern, product=product, step=step, tool=tool)
     with wired.database.read() as session:
-        page = queries.alerts(session, states=state or LIVE, which=which, limit=limit, after=cursor)
+        page = queries.alerts(session, states=state or LIVE, which=which, silenced=silenced, limit=limit, after=cursor)
     return Listing(items=[AlertAnswer.of(one) for one in page.items], next=next_of(page))
 
 
@@ -66,6 +78,20 @@ def alert(alert_id: int, wired: Wired, response: Response) -> AlertDetailAnswer:
         raise NotFoundError("no such alert", where=str(alert_id), remedy=f"see {PREFIX}/alerts")
     response.headers["ETag"] = f'"{found.summary.version}"'
     return AlertDetailAnswer.of_detail(found)
+
+
+@routes.get("/{alert_id}/commonality", responses={404: {"description": "No such alert."}})
+def commonality(alert_id: int, wired: Wired) -> list[CommonalityAnswer]:
+    """What the wafers that show the alert's pattern share beyond chance, the surest first.
+
+    Affected and unaffected wafers of the same time are compared, whatever their tool (Fisher's exact test, one-sided,
+    false discoveries at most 5 %). Tool, step and product are counted in lots.
+    """
+    with wired.database.read() as session:
+        found = queries.alert(session, alert_id, occurrences=0)
+        if found is None:
+            raise NotFoundError("no such alert", where=str(alert_id), remedy=f"see {PREFIX}/alerts")
+        return [CommonalityAnswer(**asdict(one)) for one in commonality_of(session, found.summary)]
 
 
 _CHANGES: dict[int | str, dict[str, str]] = {

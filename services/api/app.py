@@ -13,6 +13,7 @@ from pipelines.ingestion import ReadOptions
 from services.access.oidc import provider_of
 from services.api import (
     alerts,
+    audit,
     captures,
     clusters,
     defects,
@@ -25,6 +26,8 @@ from services.api import (
     models,
     quarantine,
     routing,
+    rules,
+    silences,
     why,
 )
 from services.api.access import Access, Keys
@@ -128,6 +131,9 @@ def create_app(
         models,
         why,
         alerts,
+        silences,
+        rules,
+        audit,
         jobs,
         quarantine,
         labels,

@@ -337,6 +337,20 @@ class AlertDetailAnswer(AlertAnswer):
         )
 
 
+class CommonalityAnswer(Answer):
+    """Something that affected wafers have more often than chance would have it."""
+
+    factor: str = Field(examples=["tool"])
+    value: str = Field(examples=["SP5-02"])
+    unit: str = Field(description="What was counted: lot or wafer.")
+    affected_with: int
+    affected: int
+    others_with: int
+    others: int
+    p: float = Field(description="Chance of at least so many by luck.")
+    q: float = Field(description="Share of false findings to be expected among those as sure as this one.")
+
+
 class AlertChange(BaseModel):
     """A decision about an alert."""
 

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from models.domain.errors import WaferwatchError
 from services.cli.admit import add_admission
+from services.cli.audit import add_audit
 from services.cli.benchmark import add_benchmarks
 from services.cli.demonstrate import add_demonstrations
 from services.cli.jobs import add_jobs
@@ -16,6 +17,7 @@ from services.cli.learn import add_learning
 from services.cli.look import add_looking
 from services.cli.operate import add_operations
 from services.cli.route import add_routing
+from services.cli.rules import add_rules
 
 app = typer.Typer(
     name="waferwatch",
@@ -42,9 +44,11 @@ for add in (
     add_learning,
     add_benchmarks,
     add_routing,
+    add_rules,
     add_operations,
     add_jobs,
     add_admission,
+    add_audit,
 ):
     add(app)
 

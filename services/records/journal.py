@@ -61,7 +61,7 @@ def write_down(session: WriteSession, *, actor: str, deed: str, subject: str, **
         detail=detail,
         previous_hash=START if last is None else last.hash,
     )
-    row.hash = link(row.previous_hash, _content(row))
+    row.hash = link(row.previous_hash, content_of(row))
     session.add(row)
     session.flush()
 
@@ -83,11 +83,12 @@ def first_broken(session: Session) -> int | None:
     wanted = select(JournalRow).order_by(JournalRow.number).execution_options(yield_per=1000)
     with closing(session.scalars(wanted)) as lines:
         for expected, row in enumerate(lines):
-            if row.number != expected or row.previous_hash != previous or row.hash != link(previous, _content(row)):
+            if row.number != expected or row.previous_hash != previous or row.hash != link(previous, content_of(row)):
                 return row.number
             previous = row.hash
     return None
 
 
-def _content(row: JournalRow) -> list[object]:
+def content_of(row: JournalRow) -> list[object]:
+    """A line as it is hashed."""
     return [row.number, row.at.astimezone(UTC).isoformat(), row.actor, row.deed, row.subject, row.detail]

@@ -90,21 +90,22 @@ def newest_of_stream(session: Session, place: Place, *, by_product: bool, limit:
     if by_product:
         wanted = wanted.where(InspectionRow.product.is_not_distinct_from(place.product))
     newest = wanted.order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc()).limit(limit)
-    return [_sighting(row) for row in session.scalars(newest)][::-1]
+    return [sighting_of_row(row) for row in session.scalars(newest)][::-1]
 
 
 def sightings(session: Session, since: datetime, until: datetime) -> Iterator[Sighting]:
     """Every capture first inspected in a stretch of time, oldest first, without holding them all."""
     wanted = _seen().where(InspectionRow.recorded_at >= since, InspectionRow.recorded_at < until)
     ordered = wanted.order_by(InspectionRow.recorded_at, InspectionRow.id).execution_options(yield_per=1000)
-    yield from (_sighting(row) for row in session.scalars(ordered))
+    yield from (sighting_of_row(row) for row in session.scalars(ordered))
 
 
 def _seen() -> Select[InspectionRow]:
     return select(InspectionRow).where(InspectionRow.is_first, InspectionRow.reason != Reason.NOT_INSPECTED)
 
 
-def _sighting(row: InspectionRow) -> Sighting:
+def sighting_of_row(row: InspectionRow) -> Sighting:
+    """The view of an inspection on record."""
     shown, refused = row.shown, row.refused
     if shown is None or refused is None:  # recorded before rules looked at windows: what the capture itself was given
         is_defect = row.label is not None and row.label != row.normal
