@@ -5,9 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models import conformal
 from models.domain.errors import ConfigurationError
-from models.manifest import Thresholds
+from models.manifest import BundleManifest, Thresholds
 from models.reference import Calibration
+
+BUDGETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Budgets people choose among; what each does is shown beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,7 @@ def effect_of(thresholds: Thresholds, calibration: Calibration, names: Sequence[
     Raises:
         ConfigurationError: the bundle keeps no calibration windows.
     """
-    count = len(calibration.novelty)
-    if count == 0:
-        raise ConfigurationError("bundle has no calibration windows", remedy="train or calibrate it again")
+    _require(calibration)
     limits = np.array([thresholds.novelty_for(name) for name in names])
     novel = calibration.novelty > limits[calibration.predicted]
     refused = novel | (calibration.confidence < thresholds.confidence)
@@ -56,5 +58,31 @@ def effect_of(thresholds: Thresholds, calibration: Calibration, names: Sequence[
             for index, name in enumerate(names)
             if (calibration.truth == index).any()
         },
-        windows=count,
+        windows=len(calibration.novelty),
     )
+
+
+def thresholds_for(budget: float, manifest: BundleManifest, calibration: Calibration) -> Thresholds:
+    """The bundle's thresholds with the novelty part set anew, so that at most `budget` of the known is called novel.
+
+    Args:
+        budget: promised share, 0..1 exclusive.
+        manifest: of the bundle; keeps its confidence threshold, and thresholds by class if its recipe wants them.
+        calibration: of the bundle.
+
+    Raises:
+        ConfigurationError: the budget is no share, or the bundle keeps no calibration windows.
+    """
+    _require(calibration)
+    by_class = {}
+    if manifest.recipe.open_set.per_class:
+        by_class = conformal.thresholds_by_class(
+            calibration.novelty, calibration.predicted, manifest.labels.names, budget
+        )
+    novelty = conformal.threshold(calibration.novelty, budget)
+    return Thresholds(manifest.thresholds.confidence, novelty, by_class)
+
+
+def _require(calibration: Calibration) -> None:
+    if not len(calibration.novelty):
+        raise ConfigurationError("bundle has no calibration windows", remedy="train or calibrate it again")

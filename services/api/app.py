@@ -28,6 +28,7 @@ from services.api import (
     routing,
     rules,
     silences,
+    thresholds,
     why,
 )
 from services.api.access import Access, Keys
@@ -55,6 +56,7 @@ from services.dashboard import (
     quality,
     reasons,
     reference,
+    refusing,
     report,
     service,
     stacks,
@@ -139,6 +141,7 @@ def create_app(
         labels,
         clusters,
         routing,
+        thresholds,
         health,
     )
     people = (
@@ -155,6 +158,7 @@ def create_app(
         report,
         service,
         reference,
+        refusing,
         live,
     )
     for module in (*machines, *people):

@@ -16,6 +16,7 @@ from services.cli.jobs import add_jobs
 from services.cli.learn import add_learning
 from services.cli.look import add_looking
 from services.cli.operate import add_operations
+from services.cli.refusing import add_refusing
 from services.cli.route import add_routing
 from services.cli.rules import add_rules
 
@@ -49,6 +50,7 @@ for add in (
     add_jobs,
     add_admission,
     add_audit,
+    add_refusing,
 ):
     add(app)
 

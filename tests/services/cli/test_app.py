@@ -7,6 +7,8 @@ import pytest
 
 from pipelines.simulate import Breakage, broken_file, simulate
 from services.cli import main
+from services.serving.bundle_store import BundleStore
+from tests.services.conftest import MakeBundle
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -22,6 +24,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         *("demo", "up", "read", "inspect", "train", "search", "evaluate", "release", "simulate", "ingest"),
         *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary", "reinspect"),
         *(f"jobs {name}" for name in ("list", "show", "hurry", "cancel", "retry")),
+        "thresholds",
         *(f"benchmark {name}" for name in ("wm811k", "wm811k-official", "mixedwm38", "sealions", "left-out", "folds")),
     ],
 )
@@ -99,3 +102,23 @@ def test_simulate_prints_its_truth(tmp_path: Path, capsys: pytest.CaptureFixture
     status, out, _ = run(capsys, *arguments)
     assert status == 0
     assert [wafer["pattern"] for wafer in json.loads(out)["wafers"]] == ["Ring"]
+
+
+def test_thresholds_are_shown_previewed_and_put_into_force(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_bundle: MakeBundle
+) -> None:
+    made = make_bundle(tmp_path / "made", 0)
+    monkeypatch.setenv("WAFERWATCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WAFERWATCH_BUNDLE", str(tmp_path / "made"))
+    store = BundleStore(tmp_path / "home" / "bundles")
+    store.activate("folder", store.install(tmp_path / "made").ref.digest, "1")
+    status, out, _ = run(capsys, "thresholds", "--novelty", "0.25", "--json")
+    seen = {one["name"]: one["effect"]["novel"] for one in json.loads(out)}
+    assert (status, seen["in force"], seen["asked for"]) == (0, 0.0, 0.5)
+    assert store.resolve("folder").manifest.ref.digest == made.ref.digest
+    status, out, _ = run(capsys, "thresholds", "--novelty", "0.25", "--apply", "night shift")
+    assert status == 0
+    assert "in force" in out
+    assert store.resolve("folder").manifest.thresholds.novelty == 0.25
+    status, _, err = run(capsys, "thresholds", "--apply", "for nothing")
+    assert (status, "nothing to put into force" in err) == (2, True)
