@@ -12,8 +12,9 @@ from models.copying import Copying
 from models.domain.errors import ConfigurationError, InputError
 from models.domain.verdict import Predictions
 from models.network import restore_network
-from models.open_set import restore
+from models.open_set import Seen, restore
 from models.preprocessing import Preprocessing
+from models.traits import describe
 from models.views import Looking, believe, calibrated
 
 BATCH_CPU = 32
@@ -48,6 +49,7 @@ class Classifier:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.preprocessing = Preprocessing(recipe.preprocessing, recipe.channels).to(self.device)
         self.novelty = restore(recipe.open_set, bundle.reference.novelty, where).to(self.device)
+        self.sees_traits = "traits" in recipe.open_set.scores
         self.looking = Looking(
             views=recipe.views,
             merge=recipe.merge,
@@ -112,13 +114,15 @@ class Classifier:
     @torch.inference_mode()
     def _predict_at_once(self, pixels: NDArray[np.uint8]) -> Predictions:
         with self._copying.turn() as to_host:
-            inputs = self.preprocessing(self._copying.to_device(pixels))
+            patches = self._copying.to_device(pixels)
+            inputs = self.preprocessing(patches)
             with self.precision():
                 belief = believe(self.network, inputs, self.looking)
             probabilities = calibrated(
                 belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
             )
-            novelty = self.novelty.score(belief.logits, belief.embeddings)
+            traits = describe(patches) if self.sees_traits else None
+            novelty = self.novelty.score(Seen(belief.logits, belief.embeddings, traits))
             return Predictions(*to_host(probabilities, belief.embeddings, novelty))
 
     def precision(self) -> contextlib.AbstractContextManager[object]:

@@ -92,13 +92,13 @@ def thresholds_by_class(
         predicted: (n,), index of the likeliest class of each.
         names: of the classes.
         budget: promised share in each class.
-        minimum: calibration windows a class needs for a threshold of its own; None = twice what a promise needs.
+        minimum: calibration windows a class needs for a threshold of its own; None = what a promise needs.
 
     Returns:
         Thresholds of the classes that have enough windows; the others fall back on the common one.
     """
     scores, classes = np.asarray(calibration), np.asarray(predicted)
-    enough = math.ceil(2 / budget) if minimum is None else minimum
+    enough = math.ceil(1 / budget) if minimum is None else minimum
     return {
         name: threshold(scores[classes == index], budget)
         for index, name in enumerate(names)

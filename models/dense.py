@@ -26,6 +26,7 @@ from models.domain.errors import ConfigurationError, InputError
 from models.domain.tiling import Level, Window, starts
 from models.domain.verdict import Predictions
 from models.network import Network, Outputs, build_network
+from models.open_set import Seen
 from models.recipe import Recipe, ViewName
 from models.views import calibrated, merge_views, see, unsee
 
@@ -168,7 +169,7 @@ class DenseClassifier:
         embeddings = torch.stack([output.embeddings for output in seen]).mean(0)
         merged = merge_views(logits, looking.merge, exclusive=looking.exclusive)
         probabilities = calibrated(merged, manifest.temperature, exclusive=looking.exclusive)
-        novelty = classifier.novelty.score(logits.mean(0), embeddings)
+        novelty = classifier.novelty.score(Seen(logits.mean(0), embeddings))
         return Predictions(
             probabilities=probabilities.float().cpu().numpy(),
             embeddings=np.empty((len(novelty), 0), np.float32),
@@ -213,6 +214,8 @@ def reach_for(recipe: Recipe, network: Network) -> Reach:
     """
     if recipe.preprocessing.radius:
         raise not_dense("preprocessing.radius", "a radius has no meaning in a block", "set radius: false")
+    if "traits" in recipe.open_set.scores:
+        raise not_dense("open_set.scores", "traits are of whole wafers", "take scores of logits or embeddings")
     return reach_of(network.features)
 
 

@@ -25,6 +25,7 @@ ScoreName = Literal[
     "gaussian_mixture",
     "neighbours",
     "vim",
+    "traits",
 ]
 """Novelty scores; `models.open_set` says what each is and where it comes from."""
 
@@ -136,6 +137,7 @@ class OpenSetRecipe(Part):
         components: of the Gaussian mixture.
         latent: dimensions kept for the Gaussian mixture (PCA) and ViM's principal space.
         reference_per_class: reference embeddings kept of each class at most.
+        drawn: strangers drawn for the score of traits, and as many known wafers beside them.
     """
 
     scores: Annotated[tuple[ScoreName, ...], Field(min_length=1)] = (
@@ -149,6 +151,7 @@ class OpenSetRecipe(Part):
     components: PositiveInt = 16
     latent: PositiveInt = 32
     reference_per_class: PositiveInt = 1000
+    drawn: PositiveInt = 8000
 
 
 class Recipe(Part):
@@ -191,6 +194,8 @@ class Recipe(Part):
             raise ValueError("views repeat each other")
         if len(set(self.open_set.scores)) != len(self.open_set.scores):
             raise ValueError("open_set.scores repeat each other")
+        if "traits" in self.open_set.scores and (self.kind is not CaptureKind.WAFER or self.tiling.levels != (0,)):
+            raise ValueError("open_set.scores: traits are of whole wafers, level 0 alone")
         if self.tiling.overlap >= self.tiling.tile or not self.tiling.levels:
             raise ValueError("tiling needs 0 <= overlap < tile and at least one level")
         if self.count is not None and self.tiling.dense is None:

@@ -7,7 +7,15 @@ from models.bundle import BundleManifest
 
 FALSE_ALARM_SLACK = 0.002
 """Share of normal patches by which false alarms may rise however many were tested: one wafer in five hundred."""
+STRANGER_SLACK = 0.02
+"""Points of AUROC by which strangers may be told apart worse: about what another seed changes."""
 _RECALL = "test.recall."
+_TOLD_APART = {
+    "test.open_set.auroc": "strangers",
+    "left_out.auroc": "classes left out, their mean",
+    "left_out.worst_auroc": "the worst class left out",
+    "strangers.auroc": "simulated patterns and pictures",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,16 @@ def _alarms(challenger: BundleManifest, champion: BundleManifest) -> list[str]:
 
 
 def _strangers(challenger: BundleManifest, champion: BundleManifest) -> list[str]:
-    key = "test.open_set.auroc"
-    before, after = champion.metrics.get(key), challenger.metrics.get(key)
-    if before is None or after is None or after >= before - 0.02:
-        return []
-    return [f"AUROC of strangers falls from {before:.3f} to {after:.3f}"]
+    reasons = []
+    for key, words in _TOLD_APART.items():
+        before, after = champion.metrics.get(key), challenger.metrics.get(key)
+        if before is None:
+            continue
+        if after is None:
+            reasons.append(f"AUROC of {words} is not measured any more")
+        elif after < before - STRANGER_SLACK:
+            reasons.append(f"AUROC of {words} falls from {before:.3f} to {after:.3f}")
+    return reasons
 
 
 def noise(before: float, after: float, patches: float) -> float:

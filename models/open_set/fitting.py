@@ -1,24 +1,36 @@
 """Fit the scores a recipe names. Done once, in training; the result lies in the bundle."""
 
+from dataclasses import dataclass
+from typing import TypeVar
+
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.domain.errors import ConfigurationError
+from models.open_set.drawn_strangers import DrawnStrangers, standardised
 from models.open_set.fusion import Fusion
 from models.open_set.gaussians import GaussianMixture, Mahalanobis
-from models.open_set.known import Head, Known
+from models.open_set.known import Contrast, Head, Known
 from models.open_set.neighbours import Neighbours
 from models.open_set.of_logits import OfLogits
 from models.open_set.score import NoveltyScore
 from models.open_set.virtual_logit import VirtualLogit
 from models.recipe import OpenSetRecipe, ScoreName
 
+Part = TypeVar("Part")
 SHRINKAGE = 1e-3
 """Share of the mean variance added to every direction: one that nothing varies in must not be infinitely sharp."""
 
 
 def fit(
-    recipe: OpenSetRecipe, train: Known, held_out: Known | None = None, head: Head | None = None, seed: int = 0
+    recipe: OpenSetRecipe,
+    train: Known,
+    held_out: Known | None = None,
+    head: Head | None = None,
+    seed: int = 0,
+    *,
+    contrast: Contrast | None = None,
 ) -> NoveltyScore:
     """Fit what the recipe asks for.
 
@@ -29,6 +41,7 @@ def fit(
             yet other ones.
         head: the network's last layer, needed by ViM.
         seed: of the mixture's start.
+        contrast: what the score of traits is fitted on.
 
     Returns:
         One score, or the combination of several.
@@ -37,36 +50,49 @@ def fit(
         ConfigurationError: something needed is missing, or labels do not suit the score.
     """
     train = Known(train.logits.float().cpu(), train.embeddings.float().cpu(), train.labels.cpu())
-    scores = tuple(_fit_one(name, recipe, train, head, seed) for name in recipe.scores)
+    fitting = _Fitting(recipe, train, head, seed, contrast)
+    scores = tuple(map(fitting.one, recipe.scores))
     if len(scores) == 1:
         return scores[0]
     if held_out is None:
         raise ConfigurationError(
             "several novelty scores cannot be combined without held-out windows", where="recipe.open_set.scores"
         )
-    logits, embeddings = held_out.logits.float().cpu(), held_out.embeddings.float().cpu()
-    return Fusion(recipe.scores, scores, torch.stack([score.score(logits, embeddings) for score in scores]))
+    return Fusion(recipe.scores, scores, torch.stack([score.score(held_out.seen) for score in scores]))
 
 
-def _fit_one(name: ScoreName, recipe: OpenSetRecipe, train: Known, head: Head | None, seed: int) -> NoveltyScore:
-    match name:
-        case "max_probability" | "energy" | "max_logit":
-            return OfLogits(name)
-        case "mahalanobis":
-            train.require_classes(name)
-            return fit_mahalanobis(train, relative=False)
-        case "relative_mahalanobis":
-            train.require_classes(name)
-            return fit_mahalanobis(train, relative=True)
-        case "gaussian_mixture":
-            return fit_mixture(train.embeddings, recipe.components, recipe.latent, seed)
-        case "neighbours":
-            examples = train.embeddings[some_of_each(train.labels, recipe.reference_per_class, seed)]
-            return Neighbours(torch.nn.functional.normalize(examples, dim=-1), recipe.neighbours)
-        case "vim":
-            if head is None:
-                raise ConfigurationError("ViM needs the network's head", where="recipe.open_set.scores: vim")
-            return fit_vim(train, head, recipe.latent)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitting:
+    """What single scores are fitted with."""
+
+    recipe: OpenSetRecipe
+    train: Known
+    head: Head | None
+    seed: int
+    contrast: Contrast | None
+
+    def one(self, name: ScoreName) -> NoveltyScore:
+        recipe, train = self.recipe, self.train
+        match name:
+            case "max_probability" | "energy" | "max_logit":
+                return OfLogits(name)
+            case "mahalanobis" | "relative_mahalanobis":
+                train.require_classes(name)
+                return fit_mahalanobis(train, relative=name == "relative_mahalanobis")
+            case "gaussian_mixture":
+                return fit_mixture(train.embeddings, recipe.components, recipe.latent, self.seed)
+            case "neighbours":
+                examples = train.embeddings[some_of_each(train.labels, recipe.reference_per_class, self.seed)]
+                return Neighbours(torch.nn.functional.normalize(examples, dim=-1), recipe.neighbours)
+            case "vim":
+                return fit_vim(train, self._needed(self.head, name, "the network's head"), recipe.latent)
+            case "traits":
+                return fit_drawn_strangers(self._needed(self.contrast, name, "drawn strangers"))
+
+    def _needed(self, part: Part | None, name: str, what: str) -> Part:
+        if part is None:
+            raise ConfigurationError(f"score '{name}' needs {what}", where="recipe.open_set.scores")
+        return part
 
 
 def some_of_each(labels: Tensor, per_class: int, seed: int = 0) -> Tensor:
@@ -120,6 +146,28 @@ def fit_mixture(embeddings: Tensor, components: int, latent: int, seed: int = 0)
         means=torch.from_numpy(mixture.means_).float(),
         precisions=torch.from_numpy(mixture.precisions_cholesky_).float(),
     )
+
+
+def fit_drawn_strangers(contrast: Contrast, strength: float = 1.0) -> DrawnStrangers:
+    """Logistic regression between known and strange, both sides counting alike; strength 1 / C of its ridge."""
+    both = torch.cat([contrast.known, contrast.strange]).double()
+    mean, scale = both.mean(0), both.std(0) + 1e-3
+    numbers = standardised(both, mean, scale)
+    strange = torch.cat([torch.zeros(len(contrast.known)), torch.ones(len(contrast.strange))]).double()
+    importance = torch.where(strange > 0, 1 / len(contrast.strange), 1 / len(contrast.known))
+    weights = torch.zeros(numbers.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        each = binary_cross_entropy_with_logits(numbers @ weights + bias, strange, reduction="none")
+        value = (importance * each).sum() + strength / (2 * len(numbers)) * weights @ weights
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    solver.step(loss)  # type: ignore[no-untyped-call]
+    return DrawnStrangers(mean.float(), scale.float(), weights.detach().float(), bias.detach().float())
 
 
 def fit_vim(train: Known, head: Head, latent: int) -> VirtualLogit:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.conformal import tail_p_values
-from models.open_set.score import NoveltyScore
+from models.open_set.score import NoveltyScore, Seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +28,17 @@ class Fusion:
     scores: tuple[NoveltyScore, ...]
     calibration: Tensor
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:
+    def score(self, seen: Seen) -> Tensor:
         """- 2 Σ log p."""
         # one number per window and score: the trip to the CPU is cheap and keeps one definition of a p-value
         total = sum(
             (
-                torch.from_numpy(tail_p_values(score.score(logits, embeddings).cpu().numpy(), known.numpy())).log()
+                torch.from_numpy(tail_p_values(score.score(seen).cpu().numpy(), known.numpy())).log()
                 for score, known in zip(self.scores, self.calibration, strict=True)
             ),
-            torch.zeros(len(embeddings), dtype=torch.float64),
+            torch.zeros(len(seen.embeddings), dtype=torch.float64),
         )
-        return (-2 * total).to(embeddings)
+        return (-2 * total).to(seen.embeddings)
 
     def arrays(self) -> dict[str, Tensor]:
         """See `NoveltyScore`."""

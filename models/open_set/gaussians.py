@@ -13,6 +13,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.open_set.score import Seen
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mahalanobis:
@@ -30,9 +32,9 @@ class Mahalanobis:
     centre: Tensor
     background: Tensor
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:  # noqa: ARG002 - the Protocol's signature
+    def score(self, seen: Seen) -> Tensor:
         """Squared distance to the nearest class, less that to everything if relative."""
-        centred = embeddings - self.centre
+        centred = seen.embeddings - self.centre
         nearest = torch.cdist(centred @ self.whitening, self.means).square().amin(-1)
         if not self.background.numel():
             return nearest
@@ -70,9 +72,9 @@ class GaussianMixture:
     means: Tensor
     precisions: Tensor
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:  # noqa: ARG002
+    def score(self, seen: Seen) -> Tensor:
         """- log likelihood."""
-        latent = (embeddings - self.centre) @ self.components
+        latent = (seen.embeddings - self.centre) @ self.components
         # (N, M, d): each point in the coordinates of each Gaussian, in which that one is a unit sphere
         spheres = torch.einsum("nd,mde->nme", latent, self.precisions) - torch.einsum(
             "md,mde->me", self.means, self.precisions

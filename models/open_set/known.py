@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.domain.errors import ConfigurationError
+from models.open_set.score import Seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,11 +17,13 @@ class Known:
         logits: float32 (N, K).
         embeddings: float32 (N, D).
         labels: int64 (N,), true class; -1 where a window has no single one.
+        traits: float32 (N, F), see `Seen`.
     """
 
     logits: Tensor
     embeddings: Tensor
     labels: Tensor
+    traits: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Check once.
@@ -37,6 +40,11 @@ class Known:
                 got=f"{len(self.logits)} logits, {len(self.embeddings)} embeddings, {len(self.labels)} labels",
             )
 
+    @property
+    def seen(self) -> Seen:
+        """What a score may look at."""
+        return Seen(self.logits, self.embeddings, self.traits)
+
     def require_classes(self, score: str) -> None:
         """Refuse windows without a single class.
 
@@ -49,6 +57,14 @@ class Known:
                 where=f"recipe.open_set.scores: {score}",
                 remedy="take neighbours or gaussian_mixture where labels are not exclusive",
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrast:
+    """Traits (`models.traits`) of known windows as often as they occur (N, F), and of drawn strangers (M, F)."""
+
+    known: Tensor
+    strange: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.open_set.score import Seen
+
 CHUNK = 1024
 """Windows compared at once: with 10,000 examples 40 MB of distances."""
 
@@ -22,11 +24,11 @@ class Neighbours:
     examples: Tensor
     k: int
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:  # noqa: ARG002 - the Protocol's signature
+    def score(self, seen: Seen) -> Tensor:
         """Euclidean distance, 0..2."""
         k = min(self.k, len(self.examples))
-        distances = [self._distances(part).kthvalue(k, dim=-1).values for part in torch.split(embeddings, CHUNK)]
-        return torch.cat(distances) if distances else embeddings[:, 0]
+        distances = [self._distances(part).kthvalue(k, dim=-1).values for part in torch.split(seen.embeddings, CHUNK)]
+        return torch.cat(distances) if distances else seen.embeddings[:, 0]
 
     def _distances(self, embeddings: Tensor) -> Tensor:
         cosine = torch.nn.functional.normalize(embeddings, dim=-1) @ self.examples.T

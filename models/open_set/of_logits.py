@@ -6,6 +6,8 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
+from models.open_set.score import Seen
+
 
 def max_probability(logits: Tensor) -> Tensor:
     """1 - the largest softmax probability (Hendrycks, Gimpel, ICLR 2017); logits (N, K) → (N,)."""
@@ -28,15 +30,15 @@ class OfLogits:
 
     kind: Literal["max_probability", "energy", "max_logit"]
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:  # noqa: ARG002 - the Protocol's signature
+    def score(self, seen: Seen) -> Tensor:
         """See `NoveltyScore`."""
         match self.kind:
             case "max_probability":
-                return max_probability(logits)
+                return max_probability(seen.logits)
             case "energy":
-                return energy(logits)
+                return energy(seen.logits)
             case "max_logit":
-                return max_logit(logits)
+                return max_logit(seen.logits)
 
     def arrays(self) -> dict[str, Tensor]:
         """Nothing was fitted."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.domain.errors import ConfigurationError
+from models.open_set.drawn_strangers import DrawnStrangers
 from models.open_set.fusion import Fusion
 from models.open_set.gaussians import GaussianMixture, Mahalanobis
 from models.open_set.neighbours import Neighbours
@@ -66,3 +67,5 @@ def _one(name: ScoreName, recipe: OpenSetRecipe, own: dict[str, Tensor]) -> Nove
             return Neighbours(**own, k=recipe.neighbours)
         case "vim":
             return VirtualLogit(**own)
+        case "traits":
+            return DrawnStrangers(**own)

@@ -6,6 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.open_set.score import Seen
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VirtualLogit:
@@ -21,10 +23,10 @@ class VirtualLogit:
     residual: Tensor
     scale: Tensor
 
-    def score(self, logits: Tensor, embeddings: Tensor) -> Tensor:
+    def score(self, seen: Seen) -> Tensor:
         """Virtual logit less the energy of the real ones."""
-        virtual: Tensor = torch.linalg.vector_norm((embeddings - self.origin) @ self.residual, dim=-1) * self.scale
-        return virtual - logits.logsumexp(-1)
+        virtual: Tensor = torch.linalg.vector_norm((seen.embeddings - self.origin) @ self.residual, dim=-1) * self.scale
+        return virtual - seen.logits.logsumexp(-1)
 
     def arrays(self) -> dict[str, Tensor]:
         """See `NoveltyScore`."""

@@ -43,7 +43,7 @@ def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Seq
     tables: list[pa.Table] = []
     # Drawing is many small matrix products: threads that wait for each other made it several times slower.
     with threadpool_limits(1):
-        for batch in _batches(directory / "samples.parquet", splits, _AT_ONCE[manifest.kind]):
+        for batch in batches(directory / "samples.parquet", splits, _AT_ONCE[manifest.kind]):
             pixels.append(draw(payloads(manifest.kind, batch), tile))
             tables.append(pa.Table.from_batches([batch]).select(["id", "labels", "group", "split"]))
     if not pixels:
@@ -78,7 +78,12 @@ def _text(table: pa.Table, column: str) -> NDArray[np.str_]:
     return np.asarray(table.column(column).to_pylist(), dtype=np.str_)
 
 
-def _batches(path: Path, splits: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+def batches(path: Path, splits: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+    """Rows of `samples.parquet`, at most `rows` at a time, of these splits alone (None = all); none is empty.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     try:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):

@@ -32,7 +32,11 @@ class Section:
 
 
 def sections(
-    manifest: BundleManifest, dataset: DatasetManifest, report: Report | None, remarks: Sequence[str] = ()
+    manifest: BundleManifest,
+    dataset: DatasetManifest,
+    report: Report | None,
+    remarks: Sequence[str] = (),
+    more: Sequence[Section] = (),
 ) -> tuple[Section, ...]:
     """The card's parts.
 
@@ -41,6 +45,7 @@ def sections(
         dataset: it was trained on.
         report: of its evaluation; None = not measured yet.
         remarks: of the trainer, such as what its learning curves say.
+        more: further parts of what was measured.
     """
     recipe = manifest.recipe
     parts = [
@@ -60,6 +65,7 @@ def sections(
     ]
     if report is not None:
         parts += _measured(report)
+    parts += more
     parts.append(
         Section(
             "Limits",

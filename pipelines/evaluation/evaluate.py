@@ -75,7 +75,7 @@ def examine(
     )
     patches = with_labels_of(manifest, patches)
     began = time.perf_counter()
-    judged = judge(classifier, patches, progress)
+    judged = judge(classifier, patches.pixels, progress)
     subject = Subject(manifest, dataset, protocol_of(dataset, split, own=own), trivial_rules(data_dir, split))
     report = report_on(subject, patches, judged, time.perf_counter() - began)
     return Examination(report, patches, judged, dataset.kind)
@@ -145,7 +145,7 @@ def report_on(subject: Subject, patches: PatchSet, judged: Judged, seconds: floa
         calibration_error=(
             metrics.calibration_error(judged.confidence[patches.known], right) if patches.labels.exclusive else None
         ),
-        open_set=_open_set(judged, patches.known, right),
+        open_set=_open_set(judged, patches, right),
         floor=subject.floor,
         seconds=seconds,
     )
@@ -164,7 +164,8 @@ def answers_of(patches: PatchSet, judged: Judged) -> Answers:
     )
 
 
-def _open_set(judged: Judged, known: NDArray[np.bool_], right: NDArray[np.bool_]) -> OpenSetReport | None:
+def _open_set(judged: Judged, patches: PatchSet, right: NDArray[np.bool_]) -> OpenSetReport | None:
+    known, defects = patches.known, defects_of(patches)
     if known.all():
         return None
     novelty = judged.predictions.novelty.astype(np.float64)
@@ -172,6 +173,18 @@ def _open_set(judged: Judged, known: NDArray[np.bool_], right: NDArray[np.bool_]
         strangers=int((~known).sum()),
         refused=float(judged.refused[~known].mean()),
         auroc=metrics.auroc(novelty[known], novelty[~known]),
+        auroc_defects=metrics.auroc(novelty[defects], novelty[~known]) if defects.any() else None,
+        aupr=metrics.aupr(novelty[known], novelty[~known]),
         fpr_at_95=metrics.fpr_at_95(novelty[known], novelty[~known]),
         oscr=metrics.oscr(novelty[known], right, novelty[~known]),
     )
+
+
+def defects_of(patches: PatchSet) -> NDArray[np.bool_]:
+    """(N,), True where a patch is of a known class that is not the normal one; nowhere if nothing is normal."""
+    if patches.labels.normal is None:
+        return np.zeros(len(patches), bool)
+    if patches.labels.exclusive:
+        normal = patches.labels.names.index(patches.labels.normal)
+        return np.asarray(patches.known & (patches.index != normal))
+    return np.asarray(patches.known & patches.targets.any(1))

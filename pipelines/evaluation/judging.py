@@ -10,7 +10,6 @@ from models.classifier import Classifier
 from models.decision import decide
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Predictions
-from pipelines.dataset.patches import PatchSet
 
 _AT_ONCE = 512
 
@@ -35,19 +34,21 @@ class Judged:
 
 
 def judge(
-    classifier: Classifier, patches: PatchSet, progress: Callable[[int, int], None] = lambda _done, _total: None
+    classifier: Classifier,
+    pixels: NDArray[np.uint8],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Judged:
     """Judge all patches.
 
     Args:
         classifier: a bundle, ready.
-        patches: with the bundle's tile and channels.
+        pixels: of the patches, uint8 (N, H, W, C), with the bundle's tile and channels.
         progress: told how many of how many are done.
     """
     parts = []
-    for begin in range(0, len(patches), _AT_ONCE):
-        parts.append(classifier.predict(patches.pixels[begin : begin + _AT_ONCE]))
-        progress(min(begin + _AT_ONCE, len(patches)), len(patches))
+    for begin in range(0, len(pixels), _AT_ONCE):
+        parts.append(classifier.predict(pixels[begin : begin + _AT_ONCE]))
+        progress(min(begin + _AT_ONCE, len(pixels)), len(pixels))
     predictions = Predictions(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -56,10 +57,10 @@ def judge(
     )
     labels, thresholds = classifier.manifest.labels, classifier.manifest.thresholds
     place = {name: k for k, name in enumerate(labels.names)}
-    tile = patches.pixels.shape[1]
+    tile = pixels.shape[1]
     window = Window(Level(0, tile, tile), 0, 0, tile, tile)
-    stated = np.zeros((len(patches), len(place)), np.uint8)
-    refused = np.zeros(len(patches), bool)
+    stated = np.zeros((len(pixels), len(place)), np.uint8)
+    refused = np.zeros(len(pixels), bool)
     for row, prediction in enumerate(predictions):
         verdict = decide(window, prediction, labels, thresholds)
         refused[row] = verdict.is_unknown

@@ -128,6 +128,22 @@ def auroc(known: Floats, strange: Floats) -> float:
     return float(rise / (len(known) * len(strange)))
 
 
+def aupr(known: Floats, strange: Floats) -> float:
+    """Average precision of finding the strange by novelty; NaN if a side is empty.
+
+    Unlike AUROC it depends on how many of each there are: compare it only where those numbers are the same. Patches of
+    equal novelty are found together (Davis & Goadrich, ICML 2006).
+    """
+    if not len(known) or not len(strange):
+        return float("nan")
+    edges = np.unique(np.concatenate([known, strange]))[::-1]
+    hits, alarms = (
+        len(side) - np.searchsorted(np.sort(side), edges, side="left").astype(float) for side in (strange, known)
+    )
+    recall, precision = hits / len(strange), hits / (hits + alarms)
+    return float((np.diff(recall, prepend=0) * precision).sum())
+
+
 def fpr_at_95(known: Floats, strange: Floats) -> float:
     """Share of strange patches accepted at the threshold that accepts 95 % of the known ones (FPR95).
 

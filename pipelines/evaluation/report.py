@@ -17,6 +17,8 @@ class OpenSetReport:
         strangers: patches of classes that were never learned.
         refused: share of them that was refused a label.
         auroc: chance that a stranger is more novel than a known patch.
+        auroc_defects: the same against known defects alone, the harder question; None where nothing is normal.
+        aupr: average precision of finding strangers among the tested patches.
         fpr_at_95: strangers accepted where 95 % of the known are.
         oscr: area under right answers over accepted strangers.
     """
@@ -24,6 +26,8 @@ class OpenSetReport:
     strangers: int
     refused: float
     auroc: float
+    auroc_defects: float | None
+    aupr: float
     fpr_at_95: float
     oscr: float
 
@@ -78,7 +82,8 @@ class Report(Scores):
         for row in self.classes:
             named |= {f"recall.{row.name}": row.recall, f"f1.{row.name}": row.f1, f"support.{row.name}": row.support}
         if self.open_set is not None:
-            named |= {"open_set.auroc": self.open_set.auroc, "open_set.refused": self.open_set.refused}
+            found = asdict(self.open_set)
+            named |= {f"open_set.{name}": found[name] for name in found if name != "strangers"}
         return {name: float(value) for name, value in named.items() if value is not None and math.isfinite(value)}
 
 

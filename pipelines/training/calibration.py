@@ -1,7 +1,7 @@
 """From a trained network to a bundle's promises: temperature, thresholds, novelty score, reference examples.
 
 Everything is measured on validation lots, through the same views, merging and precision as serving. The lots are
-halved: on one half the novelty scores are put on a common scale, on the other the thresholds are set, and how often
+halved: on one half several novelty scores are put on a common scale, on the other the thresholds are set, and how often
 the first half would then be refused is reported as the realised rate. Lots differ, so a promise of 2 % is kept on
 average and not in every lot.
 """
@@ -20,7 +20,7 @@ from torch.nn import functional
 from models import conformal, open_set
 from models.bundle import Bundle, BundleManifest, Thresholds
 from models.classifier import Classifier
-from models.cutoff import choose_cutoff
+from models.cutoff import CutoffChoice, choose_cutoff
 from models.domain.inspection import BundleRef
 from models.network import Network, weights_of
 from models.open_set import Head, Known
@@ -29,6 +29,7 @@ from models.reference import Calibration, Reference
 from models.views import Belief, believe, calibrated, see
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.split import assign_groups
+from pipelines.training.contrast import TrainingTraits, contrast_of, traits_of
 from pipelines.training.loop import Job
 
 PICTURE_SIDE = 32
@@ -43,24 +44,27 @@ class Calibrated:
 
     Attributes:
         bundle: manifest, weights and reference; files and digest come with saving.
-        figures: by name: temperature, validation loss before and after, promised and realised refusals.
+        figures: by name: temperature, promised and realised refusals; of adaptive views how many are taken, and the
+            gain in accuracy over one view, theirs and that of all views (validation lots, on which they were chosen).
     """
 
     bundle: Bundle
     figures: Mapping[str, float]
 
 
-def calibrate(job: Job, network: Network, fingerprint: str) -> Calibrated:
+def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTraits | None = None) -> Calibrated:
     """Make a bundle of a trained network.
 
     Args:
         job: the training it is from; some training patches of each class become the reference.
         network: with its final weights.
         fingerprint: of the dataset.
+        traits: for the score of traits, if the recipe asks for it.
     """
     recipe, train, valid = job.recipe, job.train, job.valid
     probe = _probe(job, network, fingerprint)
-    cutoff = _view_cutoff(probe, valid) if recipe.adaptive_views and valid.labels.exclusive else None
+    choice = _view_choice(probe, valid) if recipe.adaptive_views and valid.labels.exclusive else None
+    cutoff = None if choice is None else choice.cutoff
     probe.looking = replace(probe.looking, cutoff=cutoff)
     held_out = observe(probe, valid)
     temperature = fit_temperature(held_out.probabilities, torch.from_numpy(valid.targets), valid.labels.exclusive)
@@ -69,21 +73,25 @@ def calibrate(job: Job, network: Network, fingerprint: str) -> Calibrated:
     seen = observe(probe, examples)
     for_scale, for_threshold = _halves(valid, recipe.training.seed)
     head = Head(network.head.weight.detach().cpu(), network.head.bias.detach().cpu())
-    known = _known(held_out, valid)
+    known = _known(held_out, valid, None if traits is None else traits_of(valid.pixels))
     # Many small matrix products: threads cost more than they bring, and ten times as much on a busy machine.
     with threadpool_limits(1):
         fitted_on, scaled_on = _known(seen, examples), _rows(known, for_scale)
-        score = open_set.fit(recipe.open_set, fitted_on, scaled_on, head, recipe.training.seed)
-    novelty = score.score(known.logits, known.embeddings).numpy().astype(np.float32)
+        contrast = None if traits is None else contrast_of(train, traits, recipe.training.seed)
+        score = open_set.fit(recipe.open_set, fitted_on, scaled_on, head, recipe.training.seed, contrast=contrast)
+    novelty = score.score(known.seen).numpy().astype(np.float32)
     judged = HeldOut(valid, probabilities, novelty)
-    thresholds = choose_thresholds(recipe, judged.only(for_threshold))
+    on_half = choose_thresholds(recipe, judged.only(for_threshold))
+    # a single score needs no scale, so all validation lots may set its thresholds
+    left = judged if len(recipe.open_set.scores) == 1 else judged.only(for_threshold)
+    thresholds = choose_thresholds(recipe, left)
     reference = Reference(
         embeddings=seen.embeddings.numpy(),
         labels=examples.index if examples.labels.exclusive else np.full(len(examples), -1, np.int64),
         groups=tuple(map(str, examples.groups)),
         ids=tuple(map(str, examples.ids)),
         novelty=open_set.arrays_of(score),
-        calibration=judged.only(for_threshold).calibration,
+        calibration=left.calibration,
         pictures=pictures_of(examples.pixels),
     )
     manifest = replace(
@@ -92,9 +100,15 @@ def calibrate(job: Job, network: Network, fingerprint: str) -> Calibrated:
     figures = {
         "temperature": temperature,
         "refusal.promised": recipe.open_set.budget,
-        "refusal.realised": float(judged.only(for_scale).refused(thresholds).mean()),
-        "refusal.worst_lot": judged.only(for_scale).worst_lot(thresholds),
+        "refusal.realised": float(judged.only(for_scale).refused(on_half).mean()),
+        "refusal.worst_lot": judged.only(for_scale).worst_lot(on_half),
     }
+    if choice is not None:
+        figures |= {
+            "views.taken": choice.views,
+            "views.gain_of_all": choice.accuracy_all - choice.accuracy_one,
+            "views.gain": choice.accuracy - choice.accuracy_one,
+        }
     return Calibrated(Bundle(manifest, weights_of(network), reference), figures)
 
 
@@ -131,8 +145,8 @@ def observe(probe: Classifier, patches: PatchSet) -> Belief:
     )
 
 
-def _view_cutoff(probe: Classifier, valid: PatchSet) -> float:
-    """Where adaptive views may stop, so that nearly all of the gain of all views is kept."""
+def _view_choice(probe: Classifier, valid: PatchSet) -> CutoffChoice:
+    """Where adaptive views may stop, so that nearly all of the gain of all views is kept, and what that costs."""
     views = []
     for view in probe.looking.views:
         logits = []
@@ -141,7 +155,7 @@ def _view_cutoff(probe: Classifier, valid: PatchSet) -> float:
             with torch.inference_mode(), probe.precision():
                 logits.append(probe.network(see(probe.preprocessing(pixels), view)).logits.float().cpu())
         views.append(torch.cat(logits))
-    return choose_cutoff(torch.stack(views), torch.from_numpy(valid.index), probe.looking.merge).cutoff
+    return choose_cutoff(torch.stack(views), torch.from_numpy(valid.index), probe.looking.merge)
 
 
 def fit_temperature(probabilities: Tensor, targets: Tensor, exclusive: bool) -> float:
@@ -221,14 +235,15 @@ def _halves(valid: PatchSet, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.b
     return half == 0, half == 1
 
 
-def _known(belief: Belief, patches: PatchSet) -> Known:
+def _known(belief: Belief, patches: PatchSet, traits: Tensor | None = None) -> Known:
     labels = patches.index if patches.labels.exclusive else np.full(len(patches), -1, np.int64)
-    return Known(belief.logits, belief.embeddings, torch.from_numpy(labels))
+    return Known(belief.logits, belief.embeddings, torch.from_numpy(labels), traits)
 
 
 def _rows(known: Known, chosen: NDArray[np.bool_]) -> Known:
     rows = torch.from_numpy(chosen)
-    return Known(known.logits[rows], known.embeddings[rows], known.labels[rows])
+    traits = None if known.traits is None else known.traits[rows]
+    return Known(known.logits[rows], known.embeddings[rows], known.labels[rows], traits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

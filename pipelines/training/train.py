@@ -1,7 +1,7 @@
 """`train`: a recipe and a dataset in, a bundle out, with its report beside it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,15 +15,20 @@ from models.domain.errors import ConfigurationError
 from models.domain.inspection import BundleRef
 from models.network import Network
 from models.recipe import Recipe
+from pipelines.dataset.drawn import drawn_strangers
+from pipelines.dataset.loading import load_patches
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
 from pipelines.dataset.samples import DatasetKind
+from pipelines.evaluation import strangers
 from pipelines.evaluation.artefacts import write_artefacts
 from pipelines.evaluation.card import markdown, sections
 from pipelines.evaluation.evaluate import examine
 from pipelines.evaluation.report import Report
+from pipelines.evaluation.strangers import Told
 from pipelines.training.augmentation import Augmenter
 from pipelines.training.beginning import job_of, state_of
 from pipelines.training.calibration import Calibrated, calibrate
+from pipelines.training.contrast import TrainingTraits, leave_each_out, traits_of
 from pipelines.training.diagnosis import curves_figure, diagnose
 from pipelines.training.gallery import gallery
 from pipelines.training.loop import Fit, Job, Observer, fit
@@ -135,10 +140,11 @@ class _Run:
         job = job_of(self.recipe, self.data_dir, self.device)
         network, found = self._fit(job)
         self._stage("calibrating")
-        calibrated = calibrate(job, network, self.dataset.fingerprint)
+        traits = self._traits(job)
+        calibrated = calibrate(job, network, self.dataset.fingerprint, traits)
         reached = max(record.score for record in found.curves)
         diagnosis = str(diagnose(found.curves, self.recipe.training, reached))
-        manifest, report = self._measure(calibrated, found, diagnosis)
+        manifest, report = self._measure(calibrated, found, diagnosis, self._left_out(job, traits))
         self._pictures(job, found)
         if tracker is not None:
             tracker.figures({f"test.{name}": value for name, value in report.figures.items()})
@@ -172,7 +178,28 @@ class _Run:
         plan = Plan(self.recipe, self.data_dir.absolute(), self._checkpoint.absolute(), identity, self.start)
         fit_together(plan, self.workers)
 
-    def _measure(self, calibrated: Calibrated, found: Fit, diagnosis: str) -> tuple[BundleManifest, Report]:
+    def _traits(self, job: Job) -> TrainingTraits | None:
+        """Traits of what is known and of drawn strangers, if the recipe's novelty score needs them."""
+        recipe = self.recipe
+        if "traits" not in recipe.open_set.scores:
+            return None
+        strange = drawn_strangers(
+            self.data_dir, tile=recipe.tiling.tile, count=recipe.open_set.drawn, seed=recipe.training.seed
+        )
+        return TrainingTraits(traits_of(job.train.pixels), traits_of(strange))
+
+    def _left_out(self, job: Job, traits: TrainingTraits | None) -> dict[str, Told]:
+        """Every class as a stranger, where the score of traits can be fitted without it."""
+        recipe = self.recipe
+        if traits is None or not job.train.labels.exclusive:
+            return {}
+        self._stage("leaving classes out")
+        test = load_patches(self.data_dir, tile=recipe.tiling.tile, channels=recipe.channels, splits=("test",))
+        return leave_each_out(job.train, test, traits, recipe.training.seed)
+
+    def _measure(
+        self, calibrated: Calibrated, found: Fit, diagnosis: str, left_out: Mapping[str, Told]
+    ) -> tuple[BundleManifest, Report]:
         """Save the bundle, measure what was saved on the test split, and save it again with figures and card."""
         bundle = calibrated.bundle
         save_bundle(self.directory, bundle.manifest, bundle.weights, bundle.reference)
@@ -181,6 +208,8 @@ class _Run:
         examination = examine(classifier, self.data_dir, "test")
         figures = {f"test.{name}": value for name, value in examination.report.figures.items()}
         figures |= {"valid.macro_f1": found.curves[found.best_epoch].score} | dict(calibrated.figures)
+        made = strangers.tell_made_strangers(classifier, examination, self.recipe.training.seed)
+        figures |= strangers.figures_of(left_out, made)
         remarks = (
             *(() if self.ready is None else (f"Started from the weights of {self.ready.where}.",)),
             f"Learning curves: {diagnosis}",
@@ -188,8 +217,11 @@ class _Run:
             f"other validation lots, novel or unsure: {calibrated.figures['refusal.realised']:.1%}, in the worst lot "
             f"{calibrated.figures['refusal.worst_lot']:.1%}.",
         )
+        if "views.taken" in calibrated.figures:
+            remarks = (*remarks, _views_remark(calibrated.figures, len(self.recipe.views)))
         manifest = replace(bundle.manifest, metrics=figures)
-        card = sections(manifest, self.dataset, examination.report, remarks)
+        more = strangers.strangers_section(left_out, made)
+        card = sections(manifest, self.dataset, examination.report, remarks, more)
         manifest = save_bundle(self.directory, manifest, bundle.weights, bundle.reference, markdown(card))
         write_artefacts(self.directory / REPORT, examination, card)
         return manifest, examination.report
@@ -214,6 +246,14 @@ def run_identity(recipe: Recipe, fingerprint: str, ready: ReadyWeights | None = 
     """Hash of all that determines a training: a checkpoint of another recipe or dataset must not be continued."""
     start = "" if ready is None else f" {ready.digest}"
     return hashlib.sha256(f"{recipe.model_dump_json()} {fingerprint}{start}".encode()).hexdigest()
+
+
+def _views_remark(figures: Mapping[str, float], views: int) -> str:
+    return (
+        f"Adaptive views take {figures['views.taken']:.2f} looks instead of {views} and gain "
+        f"{figures['views.gain']:+.2%} of accuracy over one look, all views {figures['views.gain_of_all']:+.2%} "
+        "(validation lots, on which the cut-off was chosen)."
+    )
 
 
 def _best_device() -> str:

@@ -149,23 +149,43 @@ def left_out(
     ] = None,
     seed: Seed = 0,
     threads: Threads = None,
+    idea: Annotated[str | None, typer.Option(help="What is tried; logs the run to MLflow.")] = None,
+    prediction: Annotated[str, typer.Option(help="What you expect of it, written down before.")] = "",
+    tracking: Annotated[str | None, typer.Option(help="MLflow address; by default WAFERWATCH_MLFLOW_URI.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Leave one class out at a time: the model never learns it and should refuse to name it."""
-    from pipelines.benchmark.left_out import leave_one_out
+    """Leave one class out at a time: the model never learns it and should refuse to name it.
+
+    A killed run goes on where it stopped when the same command is given again. With --idea the run is logged to MLflow
+    beside what was predicted of it, so that a table of ideas and outcomes grows by itself.
+
+    Example: waferwatch benchmark left-out data/wm811k --out benchmarks/left-out --class Donut
+    """
+    from pipelines.benchmark.left_out import leave_one_out, log_idea
+    from services.settings import Settings
 
     _use(threads)
-    found = leave_one_out(_recipe(recipe, "wafer"), data, out, classes, seed=seed)
+    chosen = _recipe(recipe, "wafer")
+    found = leave_one_out(chosen, data, out, classes, seed=seed)
+    if idea is not None:
+        log_idea(found, chosen, idea, prediction, tracking or Settings.load().mlflow_uri)
     if as_json:
         print_json(found)
         return
     rows = [
-        (name, one.strangers, one.auroc, one.fpr_at_95, one.oscr, one.refused, report.refused, report.macro_f1.value)
+        (
+            name, one.strangers, one.auroc, one.auroc_defects, one.aupr, one.fpr_at_95, one.oscr, one.refused,
+            report.refused, report.forced_macro_f1,
+        )
         for name, report in found.reports.items()
         if (one := report.open_set) is not None
-    ]
-    columns = ("left out", "strangers", "AUROC", "FPR95", "OSCR", "refused", "known refused", "macro-F1")
+    ]  # fmt: skip
+    columns = (
+        "left out", "strangers", "AUROC", "against defects", "AUPR", "FPR95", "OSCR", "refused", "known refused",
+        "macro-F1 unrefused",
+    )  # fmt: skip
     print_table(found.protocol, columns, rows)
+    terminal.print("  ".join(f"{name} {value:.3f}" for name, value in found.figures.items()), highlight=False)
 
 
 def _compete(rounds: "Rounds", recipe: "Recipe", *, baselines: bool, threads: int | None, as_json: bool) -> None:

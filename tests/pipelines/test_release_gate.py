@@ -16,6 +16,9 @@ FIGURES = {
     "test.normal_false_alarms": 0.01,
     "test.missed": 0.1,
     "test.open_set.auroc": 0.8,
+    "left_out.auroc": 0.9,
+    "left_out.worst_auroc": 0.8,
+    "strangers.auroc": 0.95,
 }
 
 
@@ -43,12 +46,22 @@ def test_an_equal_one_passes_and_says_with_whom_it_was_compared() -> None:
         ({"test__normal_false_alarms": 0.02}, "false alarms rise from 1.00% to 2.00%"),
         ({"test__missed": 0.11}, "defects called normal rise"),
         ({"test__open_set__auroc": 0.7}, "AUROC of strangers falls"),
+        ({"left_out__auroc": 0.85}, "AUROC of classes left out, their mean falls from 0.900 to 0.850"),
+        ({"left_out__worst_auroc": 0.6}, "AUROC of the worst class left out falls"),
+        ({"strangers__auroc": 0.9}, "AUROC of simulated patterns and pictures falls"),
     ],
 )
 def test_a_step_back_is_refused_with_its_reason(figures: dict[str, float], word: str) -> None:
     result = gate(manifest(**figures), manifest(), "1")
     assert not result.passed
     assert word in result.reasons[0]
+
+
+def test_what_was_measured_of_the_champion_must_be_measured_again() -> None:
+    blind = manifest()
+    blind = replace(blind, metrics={name: value for name, value in FIGURES.items() if name != "left_out.auroc"})
+    assert "classes left out, their mean is not measured any more" in gate(blind, manifest(), "1").reasons[0]
+    assert gate(manifest(), blind, "1").passed
 
 
 def test_noise_is_no_step_back() -> None:

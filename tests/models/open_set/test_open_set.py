@@ -12,8 +12,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from models.conformal import tail_p_values
 from models.domain.errors import ConfigurationError
-from models.open_set import Head, Known, NoveltyScore, arrays_of, fit, restore, some_of_each
-from models.open_set.fitting import fit_mahalanobis, fit_mixture, fit_vim
+from models.open_set import Contrast, Head, Known, NoveltyScore, Seen, arrays_of, fit, restore, some_of_each
+from models.open_set.fitting import fit_drawn_strangers, fit_mahalanobis, fit_mixture, fit_vim
 from models.open_set.of_logits import energy, max_logit, max_probability
 from models.recipe import OpenSetRecipe, ScoreName
 
@@ -32,13 +32,19 @@ def known(count: int = 400, seed: int = 1) -> Known:
     labels = torch.arange(count) % CLASSES
     corners = torch.randn(CLASSES, DIMENSIONS, generator=torch.Generator().manual_seed(0)) * 4
     embeddings = corners[labels] + torch.randn(count, DIMENSIONS, generator=generator) * 0.7
-    return Known(embeddings @ head().weight.T + head().bias, embeddings, labels)
+    return Known(embeddings @ head().weight.T + head().bias, embeddings, labels, traits=embeddings)
 
 
 def strangers(count: int = 200) -> Known:
     generator = torch.Generator().manual_seed(9)
     embeddings = torch.randn(count, DIMENSIONS, generator=generator) * 4 + 3
-    return Known(embeddings @ head().weight.T + head().bias, embeddings, torch.zeros(count, dtype=torch.int64))
+    labels = torch.zeros(count, dtype=torch.int64)
+    return Known(embeddings @ head().weight.T + head().bias, embeddings, labels, traits=embeddings)
+
+
+def contrast() -> Contrast:
+    """Known ones, and strangers that are not those of the tests."""
+    return Contrast(known().embeddings, known().embeddings.flip(0) + 3)
 
 
 def recipe(*scores: str, **options: object) -> OpenSetRecipe:
@@ -66,8 +72,8 @@ def test_an_unsure_belief_is_stranger(score: object) -> None:
 def test_strangers_score_higher_than_known_ones(name: str) -> None:
     score = fit(recipe(name), known(), head=head())
     other = known(seed=2)
-    usual = score.score(other.logits, other.embeddings)
-    strange = score.score(strangers().logits, strangers().embeddings)
+    usual = score.score(other.seen)
+    strange = score.score(strangers().seen)
     assert usual.shape == (400,)
     assert usual.dtype == torch.float32
     assert auroc(usual, strange) > 0.95
@@ -84,13 +90,13 @@ def test_mahalanobis_against_scipy() -> None:
     asked = strangers().embeddings[:20]
     expected = [min(mahalanobis(row, mean, inverse) ** 2 for mean in means) for row in asked.numpy()]
     torch.testing.assert_close(
-        score.score(asked, asked), torch.tensor(expected, dtype=torch.float32), rtol=1e-3, atol=1e-3
+        score.score(Seen(asked, asked)), torch.tensor(expected, dtype=torch.float32), rtol=1e-3, atol=1e-3
     )
     everything = train.embeddings.numpy() - train.embeddings.numpy().mean(0)
     spread = everything.T @ everything / len(everything)
     spread += np.eye(DIMENSIONS) * 1e-3 * np.trace(spread) / DIMENSIONS
     away = [mahalanobis(row, train.embeddings.numpy().mean(0), np.linalg.inv(spread)) ** 2 for row in asked.numpy()]
-    relative = fit_mahalanobis(train, relative=True).score(asked, asked)
+    relative = fit_mahalanobis(train, relative=True).score(Seen(asked, asked))
     torch.testing.assert_close(
         relative, torch.tensor(np.array(expected) - np.array(away), dtype=torch.float32), rtol=1e-3, atol=1e-2
     )
@@ -103,7 +109,7 @@ def test_mixture_against_sklearn() -> None:
     np.testing.assert_allclose(latent.std(0), 1, atol=1e-3)
     reference = SklearnMixture(4, reg_covar=1e-3, random_state=0).fit(latent)
     expected = -reference.score_samples(((asked - score.centre) @ score.components).double().numpy())
-    np.testing.assert_allclose(score.score(asked, asked).numpy(), expected, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(score.score(Seen(asked, asked)).numpy(), expected, rtol=1e-3, atol=1e-2)
 
 
 def test_neighbours_against_sklearn() -> None:
@@ -112,14 +118,14 @@ def test_neighbours_against_sklearn() -> None:
     unit = torch.nn.functional.normalize
     search = NearestNeighbors(n_neighbors=7).fit(unit(train, dim=-1).numpy())
     expected = search.kneighbors(unit(asked, dim=-1).numpy())[0][:, -1]
-    np.testing.assert_allclose(score.score(asked, asked).numpy(), expected, atol=1e-3)
+    np.testing.assert_allclose(score.score(Seen(asked, asked)).numpy(), expected, atol=1e-3)
 
 
 def test_few_examples_have_few_neighbours() -> None:
     few = known(3)
     score = fit(recipe("neighbours", neighbours=10), few)
-    assert torch.isfinite(score.score(few.logits, few.embeddings)).all()
-    assert score.score(few.logits[:0], few.embeddings[:0]).shape == (0,)
+    assert torch.isfinite(score.score(few.seen)).all()
+    assert score.score(Seen(few.logits[:0], few.embeddings[:0])).shape == (0,)
 
 
 def test_vim_by_its_definition() -> None:
@@ -129,7 +135,7 @@ def test_vim_by_its_definition() -> None:
     assert score.residual.shape == (DIMENSIONS, DIMENSIONS - 5)
     torch.testing.assert_close(score.residual.T @ score.residual, torch.eye(DIMENSIONS - 5), atol=1e-4, rtol=0)
     # the scale makes the mean virtual logit as large as the mean largest logit
-    virtual = score.score(train.logits, train.embeddings) + train.logits.logsumexp(-1)
+    virtual = score.score(train.seen) + train.logits.logsumexp(-1)
     torch.testing.assert_close(virtual.mean(), train.logits.amax(-1).mean(), rtol=1e-3, atol=1e-3)
 
 
@@ -150,9 +156,9 @@ def test_fusion_is_fishers_sum_of_p_values() -> None:
     expected = np.zeros(7)
     for name in names:
         single = fit(recipe(name), known())
-        calibration = single.score(held_out.logits, held_out.embeddings)
-        expected -= 2 * np.log(tail_p_values(single.score(asked.logits, asked.embeddings).numpy(), calibration.numpy()))
-    np.testing.assert_allclose(fused.score(asked.logits, asked.embeddings).numpy(), expected, rtol=1e-5)
+        calibration = single.score(held_out.seen)
+        expected -= 2 * np.log(tail_p_values(single.score(asked.seen).numpy(), calibration.numpy()))
+    np.testing.assert_allclose(fused.score(asked.seen).numpy(), expected, rtol=1e-5)
 
 
 def test_fusion_needs_held_out_windows() -> None:
@@ -163,13 +169,41 @@ def test_fusion_needs_held_out_windows() -> None:
 @pytest.mark.parametrize("names", [*((name,) for name in get_args(ScoreName)), get_args(ScoreName)])
 def test_every_score_survives_a_file(names: tuple[str, ...]) -> None:
     chosen = recipe(*names)
-    score: NoveltyScore = fit(chosen, known(), known(seed=5), head())
+    score: NoveltyScore = fit(chosen, known(), known(seed=5), head(), contrast=contrast())
     arrays = safetensors.numpy.load(safetensors.numpy.save(dict(arrays_of(score))))
     restored = restore(chosen, arrays).to(torch.device("cpu"))
     asked = strangers(50)
-    torch.testing.assert_close(
-        restored.score(asked.logits, asked.embeddings), score.score(asked.logits, asked.embeddings)
+    torch.testing.assert_close(restored.score(asked.seen), score.score(asked.seen))
+
+
+def test_shapes_speak_for_what_lies_where_strangers_were_drawn() -> None:
+    score = fit(recipe("traits"), known(), contrast=contrast())
+    usual, drawn = (
+        score.score(known(seed=2).seen),
+        score.score(Seen(known().logits, known().embeddings, contrast().strange)),
     )
+    assert auroc(usual, drawn) > 0.9
+    assert float(usual.mean()) < 0 < float(drawn.mean())  # log odds
+
+
+def test_logistic_regression_as_scikit_learn_does_it() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    made = fit_drawn_strangers(contrast(), strength=2.0)
+    both = torch.cat([contrast().known, contrast().strange]).double()
+    numbers = ((both - both.mean(0)) / (both.std(0) + 1e-3)).clamp(-4, 4).numpy()
+    side = np.repeat([0, 1], 400)
+    # scikit-learn weighs the ridge against sums, we against means over each side
+    plain = LogisticRegression(C=800 / 400 / 2.0, tol=1e-8, max_iter=2000).fit(numbers, side)
+    np.testing.assert_allclose(made.weights.numpy(), plain.coef_[0], atol=2e-3)
+    np.testing.assert_allclose(made.bias.numpy(), plain.intercept_, atol=2e-3)
+
+
+def test_shapes_need_strangers_and_whole_wafers() -> None:
+    with pytest.raises(ConfigurationError, match="drawn strangers"):
+        fit(recipe("traits"), known())
+    with pytest.raises(ConfigurationError, match="no traits"):
+        fit(recipe("traits"), known(), contrast=contrast()).score(Seen(known().logits, known().embeddings))
 
 
 def test_arrays_of_another_score_are_refused() -> None:
@@ -195,7 +229,7 @@ def test_features_that_never_vary_do_no_harm(name: str) -> None:
     dead[:, 6:] = 0
     train = Known(plain.logits, dead, plain.labels)
     score = fit(recipe(name), train, head=head())
-    assert torch.isfinite(score.score(train.logits, train.embeddings)).all()
+    assert torch.isfinite(score.score(train.seen)).all()
 
 
 def test_what_is_not_finite_is_refused() -> None:

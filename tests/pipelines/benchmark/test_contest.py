@@ -120,4 +120,9 @@ def test_each_class_is_left_out_in_turn(dataset: Path, tmp_path: Path) -> None:
     assert [row.name for row in report.classes] == ["Edge-Ring", "none"]
     assert report.open_set is not None
     assert report.open_set.strangers > 72, "the dataset's own strangers and the class left out"
-    assert found.auroc == (report.open_set.auroc, report.open_set.auroc)
+    assert found.figures["auroc"] == found.figures["worst_auroc"] == report.open_set.auroc
+    bundle = tmp_path / "without-Center" / "bundle-small" / "bundle.json"
+    written = bundle.stat().st_mtime_ns
+    again = leave_one_out(Recipe.parse(RECIPE, "test"), dataset, tmp_path, ("Center",), progress=Silent())
+    assert bundle.stat().st_mtime_ns == written, "a finished bundle is measured again, not trained again"
+    assert again.figures == found.figures

@@ -102,3 +102,14 @@ def test_empty_sides_have_no_figure() -> None:
     assert np.isnan(metrics.auroc(nothing, np.ones(3)))
     assert np.isnan(metrics.fpr_at_95(np.ones(3), nothing))
     assert np.isnan(metrics.mean_of(nothing))
+
+
+def test_average_precision_as_scikit_learn_has_it() -> None:
+    from sklearn.metrics import average_precision_score
+
+    rng = np.random.default_rng(0)
+    known, strange = np.round(rng.normal(size=300), 1), np.round(rng.normal(0.7, 1, 80), 1)  # with ties
+    truth = np.repeat([0, 1], [300, 80])
+    expected = average_precision_score(truth, np.concatenate([known, strange]))
+    assert metrics.aupr(known, strange) == pytest.approx(expected)
+    assert np.isnan(metrics.aupr(known, strange[:0]))

@@ -9,10 +9,12 @@ import pytest
 from models.bundle import load_bundle
 from models.domain.capture import CaptureKind
 from models.domain.errors import ConfigurationError, RetryableError
-from models.recipe import Recipe
+from models.recipe import OpenSetRecipe, Recipe
+from models.traits import LENGTH
 from pipelines.dataset.manifest import read_dataset_manifest
 from pipelines.mlflow_store import mlflow_client
 from pipelines.training.train import REPORT, Trained, train
+from tests.pipelines.conftest import small_recipe
 
 
 def changed(trained: Trained, **training: object) -> Recipe:
@@ -112,3 +114,12 @@ def test_wafers_are_not_for_an_image_recipe(trained: Trained, dataset: Path, tmp
     recipe = trained.manifest.recipe.model_copy(update={"kind": CaptureKind.IMAGE})
     with pytest.raises(ConfigurationError, match="recipe does not fit the dataset"):
         train(recipe, dataset, tmp_path / "out", progress=Quiet())
+
+
+def test_the_score_of_shapes_is_fitted_on_drawn_strangers_and_finds_real_ones(dataset: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(epochs=2)
+    recipe = recipe.model_copy(update={"open_set": OpenSetRecipe(scores=("traits",), budget=0.05, drawn=400)})
+    found = train(recipe, dataset, tmp_path / "out", progress=Quiet())
+    assert found.report.open_set is not None
+    assert found.report.open_set.auroc > 0.8  # of bands, which nobody drew on purpose
+    assert load_bundle(found.directory).reference.novelty["weights"].shape == (LENGTH,)
