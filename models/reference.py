@@ -54,6 +54,34 @@ def no_calibration() -> Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """Where held-out known windows lie in the latent space: what the model sees when nothing has changed.
+
+    Held-out ones, because a network places what it was trained on tighter than anything new.
+
+    Attributes:
+        embeddings: float32 (P, D).
+        predicted: int64 (P,), index of the likeliest class.
+    """
+
+    embeddings: NDArray[np.float32]
+    predicted: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Check that the columns belong together.
+
+        Raises:
+            ConfigurationError: they differ in length.
+        """
+        if self.embeddings.ndim != 2 or self.predicted.shape != self.embeddings.shape[:1]:
+            raise ConfigurationError(
+                "population is inconsistent",
+                expected="embeddings (P, D) and P classes",
+                got=f"{self.embeddings.shape} and {self.predicted.shape}",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reference:
     """Known examples in the latent space and what was fitted on them.
 
@@ -65,6 +93,7 @@ class Reference:
         novelty: arrays of the fitted score, see `models.open_set.arrays_of`; scores of logits have none.
         calibration: judged held-out windows.
         pictures: uint8 (R, S, S, C), each example small, for people to look at; None = not kept.
+        population: held-out windows, to tell drift by; None = not kept.
     """
 
     embeddings: NDArray[np.float32]
@@ -74,6 +103,7 @@ class Reference:
     novelty: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=no_calibration)
     pictures: NDArray[np.uint8] | None = None
+    population: Population | None = None
 
     def __post_init__(self) -> None:
         """Check that every example has all its parts.
@@ -112,6 +142,9 @@ def reference_arrays(reference: Reference) -> dict[str, NDArray[np.generic]]:
         arrays[NOVELTY_PREFIX + name] = _exact(array, np.float32)
     if reference.pictures is not None:
         arrays["pictures"] = _exact(reference.pictures, np.uint8)
+    if reference.population is not None:
+        arrays["population.embeddings"] = _exact(reference.population.embeddings, np.float32)
+        arrays["population.predicted"] = _exact(reference.population.predicted, np.int64)
     return arrays
 
 
@@ -139,6 +172,11 @@ def reference_from_arrays(arrays: Mapping[str, NDArray[np.generic]], where: str)
                 novelty=_exact(arrays["calibration.novelty"], np.float32),
             ),
             pictures=_exact(arrays["pictures"], np.uint8) if "pictures" in arrays else None,
+            population=Population(
+                _exact(arrays["population.embeddings"], np.float32), _exact(arrays["population.predicted"], np.int64)
+            )
+            if "population.embeddings" in arrays
+            else None,
         )
     except (KeyError, ValueError, IndexError) as error:
         raise ConfigurationError(

@@ -25,13 +25,15 @@ from models.domain.inspection import BundleRef
 from models.network import Network, weights_of
 from models.open_set import Head, Known
 from models.recipe import Recipe
-from models.reference import Calibration, Reference
+from models.reference import Calibration, Population, Reference
 from models.views import Belief, believe, calibrated, see
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.split import assign_groups
 from pipelines.training.contrast import TrainingTraits, contrast_of, traits_of
 from pipelines.training.loop import Job
 
+POPULATION = 2000
+"""Held-out windows kept to tell drift by: 200 of each of ten classes."""
 PICTURE_SIDE = 32
 """Pixels across the pictures of the reference examples: enough for a person to see the pattern, about 2 kB each."""
 LEAST_SURE = 0.5
@@ -93,6 +95,7 @@ def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTrai
         novelty=open_set.arrays_of(score),
         calibration=left.calibration,
         pictures=pictures_of(examples.pixels),
+        population=_population(held_out.embeddings, probabilities, recipe.training.seed),
     )
     manifest = replace(
         probe.manifest, recipe=recipe, temperature=temperature, thresholds=thresholds, view_cutoff=cutoff
@@ -110,6 +113,12 @@ def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTrai
             "views.gain": choice.accuracy - choice.accuracy_one,
         }
     return Calibrated(Bundle(manifest, weights_of(network), reference), figures)
+
+
+def _population(embeddings: Tensor, probabilities: NDArray[np.float32], seed: int) -> Population:
+    """Some of the held-out patches: enough to compare each class with, few enough to travel."""
+    rows = np.random.default_rng(seed).permutation(len(embeddings))[:POPULATION]
+    return Population(embeddings.numpy()[rows], probabilities[rows].argmax(1).astype(np.int64))
 
 
 def _probe(job: Job, network: Network, fingerprint: str) -> Classifier:

@@ -6,16 +6,17 @@ period names the subject: however many housekeepers ask, a period counts once, a
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from models.domain.alert import Alert, Fingerprint
 from models.domain.verdict import Reason
+from services.alerting.drift_rules import Drift, References, drifts
 from services.alerting.occurrences import raise_alerts
 from services.alerting.policy import AlertPolicy
-from services.alerting.rule_kinds import HealthRule, IntakeRule, ModelRule
+from services.alerting.rule_kinds import DriftRule, HealthRule, IntakeRule, ModelRule
 from services.records.session import Database, now
 from services.records.sightings import Session
 from services.records.tables import InspectionRow, JobRow, JobState
@@ -24,9 +25,23 @@ from services.records.tables import InspectionRow, JobRow, JobState
 class HealthWatch:
     """Asks each rule about health once in each of its periods, as far as this process knows."""
 
-    def __init__(self, database: Database, alerting: AlertPolicy) -> None:
-        """Prepare; nothing is asked yet."""
+    def __init__(
+        self,
+        database: Database,
+        alerting: AlertPolicy,
+        references: References = lambda _: None,
+        tell: Callable[[Drift], None] = lambda _: None,
+    ) -> None:
+        """Prepare; nothing is asked yet.
+
+        Args:
+            database: whose records are asked.
+            alerting: the rules, and who hears of alerts.
+            references: what drift is measured against.
+            tell: hears of each measured drift, also of the harmless ones.
+        """
         self._database, self._alerting = database, alerting
+        self._references, self._tell = references, tell
         self._asked: dict[str, int] = {}
 
     def look(self) -> None:
@@ -40,7 +55,7 @@ class HealthWatch:
                 moment = now(session)
                 if self._asked.get(rule.name) == period(rule, moment):
                     continue
-                alerts = judge_health(session, rule, moment)
+                alerts = judge_health(session, rule, moment, self._references, self._tell)
             if alerts:
                 with self._database.write() as session:
                     raise_alerts(session, alerts, at=moment, channels=self._alerting.channels)
@@ -52,9 +67,17 @@ def period(rule: HealthRule, at: datetime) -> int:
     return int(at.timestamp() // (60 * rule.every_min))
 
 
-def judge_health(session: Session, rule: HealthRule, at: datetime) -> list[Alert]:
-    """What a rule raises at a moment."""
+def judge_health(
+    session: Session,
+    rule: HealthRule,
+    at: datetime,
+    references: References = lambda _: None,
+    tell: Callable[[Drift], None] = lambda _: None,
+) -> list[Alert]:
+    """What a rule raises at a moment; drift is measured where there are references."""
     match rule:
+        case DriftRule():
+            return list(_drift(session, rule, at, references, tell))
         case ModelRule():
             return list(_model(session, rule, at))
         case IntakeRule(signal="tool silent"):
@@ -92,6 +115,19 @@ def _model(session: Session, rule: ModelRule, at: datetime) -> Iterator[Alert]:
         if is_in_use and len(flags) >= rule.smallest and share >= rule.share:
             title = f"{share:.0%} of the last {len(flags)} captures {rule.signal} · {bundle}"
             yield _alert(rule, Fingerprint(rule.name, bundle), at, title)
+
+
+def _drift(
+    session: Session, rule: DriftRule, at: datetime, references: References, tell: Callable[[Drift], None]
+) -> Iterator[Alert]:
+    for drift in drifts(session, rule, at, references):
+        tell(drift)
+        moved = drift.beyond(rule)
+        if moved:
+            worst = min(moved, key=lambda what: (moved[what].p_value, -moved[what].size))
+            others = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
+            title = f"{worst}{others} moved within {drift.captures} captures · {drift.bundle}"
+            yield _alert(rule, Fingerprint(rule.name, drift.bundle), at, f"{title[0].upper()}{title[1:]}")
 
 
 def _silent_tools(session: Session, rule: IntakeRule, at: datetime) -> Iterator[Alert]:

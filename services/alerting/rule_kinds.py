@@ -217,6 +217,23 @@ class ModelRule(HealthRule):
     smallest: PositiveInt
 
 
+class DriftRule(HealthRule):
+    """What a bundle judges is no longer what it was calibrated on; see `services.alerting.drift_rules`.
+
+    Attributes:
+        stability: population stability index of confidence or novelty from which on it is an alert.
+        false_alarm: chance of an alert at one asking of one bundle if nothing has changed.
+        last: captures that are looked at, few of each lot.
+        smallest: fewest of them.
+    """
+
+    kind: Literal["drift"]
+    stability: Annotated[float, Field(gt=0)] = 0.25
+    false_alarm: Annotated[float, Field(gt=0, lt=1)] = 0.001
+    last: PositiveInt = 500
+    smallest: PositiveInt = 100
+
+
 class IntakeRule(HealthRule):
     """Files do not come, or do not get through.
 
@@ -235,5 +252,6 @@ class IntakeRule(HealthRule):
 
 
 Rule = Annotated[
-    PatternRule | NoveltyRule | RepeatRule | RateRule | FileRule | ModelRule | IntakeRule, Field(discriminator="kind")
+    PatternRule | NoveltyRule | RepeatRule | RateRule | FileRule | ModelRule | DriftRule | IntakeRule,
+    Field(discriminator="kind"),
 ]

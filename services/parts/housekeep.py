@@ -6,9 +6,12 @@ One is enough; several do no harm.
 import logging
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 
+from models.bundle import load_bundle
 from models.domain.errors import ConfigurationError, RetryableError
 from services.alerting.attention import escalate_overdue, tell_unsilenced
+from services.alerting.drift_rules import Calibrated, References
 from services.alerting.health_rules import HealthWatch
 from services.alerting.relay import relay_once
 from services.alerting.silencing import renew_maintenance
@@ -35,8 +38,8 @@ def run_housekeep(settings: Settings) -> None:
     stop = stop_on_signals()
     alerting = alert_policy(settings)
     channels = channels_of(settings)
-    health = HealthWatch(foundation.database, alerting)
-    store = BundleStore(settings.bundle_dir)
+    store, metrics = BundleStore(settings.bundle_dir), Metrics()
+    health = HealthWatch(foundation.database, alerting, references_of(store), metrics.drifted)
     follower = ReleaseFollower(settings, store)
     policy = LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
 
@@ -55,7 +58,7 @@ def run_housekeep(settings: Settings) -> None:
             escalate_overdue(session)
 
     clustering = Clustering(foundation.database)
-    routing, metrics = CurrentRouting(foundation.database, settings), Metrics()
+    routing = CurrentRouting(foundation.database, settings)
 
     def follow() -> None:
         follower.follow(routing().routes)
@@ -75,6 +78,21 @@ def run_housekeep(settings: Settings) -> None:
         threading.Thread(target=_again, args=(stop, what, chore), kwargs=named, name=what, daemon=True).start()
     _again(stop, "outbox", relay, bury, attend, health.look)
     foundation.database.close()
+
+
+def references_of(store: BundleStore) -> References:
+    """What installed bundles were calibrated on; the last few stay in memory."""
+
+    @lru_cache(maxsize=4)
+    def reference_of(digest: str) -> Calibrated | None:
+        try:
+            bundle = load_bundle(store.folder_of(digest))
+        except ConfigurationError as error:
+            _log.warning("drift of bundle %s is not measured: %s", digest[:12], error)
+            return None
+        return Calibrated(bundle.manifest.labels, bundle.reference)
+
+    return reference_of
 
 
 def _again(stop: threading.Event, what: str, *chores: Callable[[], object], pause_s: float = PAUSE_S) -> None:

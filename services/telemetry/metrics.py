@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from models.domain.alert import AlertState
+from models.domain.capture import Provenance
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Verdict
+from services.alerting.drift_rules import FIGURES, Drift
 from services.alerting.occurrences import Outcome, Raised
 from services.records.route_tables import ShadowOutcome
 from services.records.views import AlertSummary
 from services.routing.lane import Lane
-from services.telemetry.labels import BoundedValues
+from services.telemetry.labels import OTHER, BoundedValues
 
 PREFIX = "waferwatch"
 
@@ -32,6 +34,8 @@ _ACKNOWLEDGE_S = (10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600)
 _BYTES = tuple(float(4**k) for k in range(5, 16))
 _SHARES = tuple(k / 20 for k in range(1, 21))
 _NOVELTY_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4)
+_PART = 20
+"""Characters of a product, step or tool that a label shows."""
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -45,7 +49,7 @@ class Metrics:
         self.registry = registry
         self._patterns, self._rules = BoundedValues(64), BoundedValues(64)
         self._reasons, self._channels = BoundedValues(48), BoundedValues(16)
-        self._oddities = BoundedValues(48)
+        self._oddities, self._places = BoundedValues(48), BoundedValues(40)
         self._routes = BoundedValues(32)
         self._define_intake()
         self._define_classification()
@@ -122,6 +126,25 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
+        self.origins = self._counter(
+            "origin_inspections_total",
+            "Captures judged, by where they come from and their own verdict.",
+            *("product", "step", "tool", "verdict"),
+        )
+        self.drift_size = Gauge(
+            f"{PREFIX}_drift_size_ratio",
+            "How far recent captures moved from held-out ones: stability index of figures, MMD² of looks.",
+            ["figure"],
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.drift_chance = Gauge(
+            f"{PREFIX}_drift_chance_ratio",
+            "Chance of at least that drift if nothing had changed.",
+            ["figure"],
+            registry=self.registry,
+            multiprocess_mode="mostrecent",
+        )
 
     def _define_alerting(self) -> None:
         self.alerts_opened = self._counter("alerts_opened_total", "New alerts.", "severity", "rule")
@@ -160,7 +183,9 @@ class Metrics:
             seen_at: when its file was first seen, UTC with zone; None leaves the latency histogram alone.
         """
         verdict = inspection.verdict
-        self.inspections.labels(verdict_kind(verdict, inspection.normal)).inc()
+        kind = verdict_kind(verdict, inspection.normal)
+        self.inspections.labels(kind).inc()
+        self.origins.labels(*self._origin(inspection.capture.provenance), kind).inc()
         for label, count in inspection.counts.items():
             self.verdicts.labels(self._patterns(label)).inc(count)
         for warning in inspection.warnings:
@@ -198,6 +223,12 @@ class Metrics:
         """Count one time something this machine has ran out: 'disk', 'files', 'memory' or 'connections'."""
         self.exhaustions.labels(resource).inc()
 
+    def _origin(self, origin: Provenance) -> tuple[str, str, str]:
+        """Product, step and tool as labels; they are counted together, or a few of each would make thousands."""
+        parts = [(part or "none")[:_PART].replace("|", "/") for part in (origin.product, origin.step, origin.tool)]
+        place = self._places("|".join(parts)).split("|")
+        return (place[0], place[1], place[2]) if len(place) == len(parts) else (OTHER, OTHER, OTHER)
+
     def quarantined(self, code: str) -> None:
         """Count one file set aside; `code` is the error's kebab-case name."""
         self.files.labels("quarantined").inc()
@@ -220,6 +251,17 @@ class Metrics:
             self.acknowledge_delay.observe(max(0.0, (datetime.now(UTC) - alert.first_seen).total_seconds()))
         elif alert.state.is_closed:
             self.alerts_closed.labels((alert.disposition or alert.state).value).inc()
+
+    def drifted(self, drift: Drift) -> None:
+        """Note how far what a bundle judges has moved from what it was calibrated on; of the classes the worst."""
+        looks = [shift for what, shift in drift.shifts.items() if what not in FIGURES]
+        worst = {"looks": min(looks, key=lambda shift: shift.p_value)} if looks else {}
+        for figure, shift in {
+            **{what: drift.shifts[what] for what in FIGURES if what in drift.shifts},
+            **worst,
+        }.items():
+            self.drift_size.labels(figure).set(shift.size)
+            self.drift_chance.labels(figure).set(shift.p_value)
 
     def notified(self, channel: str, *, delivered: bool) -> None:
         """Count one message handed to a channel."""
