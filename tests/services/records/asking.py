@@ -6,7 +6,9 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from models.domain.alert import AlertState
-from services.records import labels, overview, quality, queries
+from services.records import labelling, labels, overview, quality, queries
+from services.records.journal import journal
+from services.records.labelling import Queue
 from services.records.quality import Span
 from services.records.queries import InspectionFilter
 from services.records.session import ReadSession, now
@@ -62,6 +64,14 @@ LISTS: Mapping[str, Question] = {
     "deeds of a day": lambda session: quality.deeds(session, _day(session)),
     "alerts of a day": lambda session: quality.alerts_of_span(session, _day(session)),
     "unnamed": labels.unnamed,
+    "label queue": lambda session: labelling.queue(session, Queue.UNCERTAIN, reader="ada"),
+    "second opinions": lambda session: labelling.queue(session, Queue.SECOND, reader="ada"),
+    "disputed labels": lambda session: labelling.queue(session, Queue.DISPUTED, reader="ada"),
+    "names to label with": labelling.recent_names,
+    "journal": journal,
+    "tiles of a day": lambda session: overview.day(session, since=_day(session).since),
+    "patterns of a day": lambda session: quality.shares(session, _day(session), InspectionFilter()),
+    "trend of a day": lambda session: quality.intervals(session, _day(session), timedelta(hours=1), InspectionFilter()),
     "marks": overview.marks,
     "health": queries.health,
 }
