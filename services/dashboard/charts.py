@@ -4,7 +4,7 @@ Widths and heights are in the units of the drawing's view box, y runs down.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,6 +54,48 @@ class Trend:
     bars: tuple[Rect, ...]
     y_ticks: tuple[Tick, ...]
     x_ticks: tuple[Tick, ...]
+
+
+SPARK_WIDTH, SPARK_HEIGHT = 320.0, 56.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A small chart of one number over time: its bars, the largest, the newest, and what it means."""
+
+    name: str
+    newest: str
+    largest: str
+    note: str
+    bars: tuple[Rect, ...]
+
+
+def spark(
+    name: str,
+    note: str,
+    points: Sequence[tuple[datetime, float | None]],
+    say: Callable[[float], str],
+    kind: str = "line",
+) -> Spark:
+    """Bars as high as their share of the largest value; None leaves a gap.
+
+    Args:
+        name: of the number.
+        note: what it means.
+        points: the beginning of each interval and its value.
+        say: a value in words.
+        kind: of the bars, for their colour.
+    """
+    top = max((value for _, value in points if value is not None), default=0.0)
+    slot = SPARK_WIDTH / max(1, len(points))
+    bars = []
+    for k, (since, value) in enumerate(points):
+        if value:
+            height = max(1.5, value / top * SPARK_HEIGHT)
+            tip = f"{since:%H:%M}: {say(value)}"
+            bars.append(Rect(k * slot + slot * 0.1, SPARK_HEIGHT - height, slot * 0.8, height, kind, tip))
+    newest = next((value for _, value in reversed(points) if value is not None), None)
+    return Spark(name, "–" if newest is None else say(newest), say(top), note, tuple(bars))
 
 
 @dataclass(frozen=True, slots=True)

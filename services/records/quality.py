@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Double, Integer, case, cast, extract, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from models.domain.alert import AlertState
 from models.domain.verdict import Reason
@@ -98,7 +100,7 @@ def intervals(session: ReadSession, over: Span, step: timedelta, which: Inspecti
         which: only these.
     """
     seconds = step.total_seconds()
-    place = cast(func.floor((_epoch(session) - over.since.timestamp()) / seconds), Integer)
+    place = place_of(session, InspectionRow.recorded_at, over, step)
     wanted = (
         select(place, func.count(), func.count(case((_DEFECT, 1))), func.count(case((_REFUSED, 1))))
         .select_from(InspectionRow)
@@ -142,8 +144,10 @@ def _within(over: Span) -> Sequence[ColumnElement[bool]]:
     return (InspectionRow.recorded_at >= over.since, InspectionRow.recorded_at < over.until)
 
 
-def _epoch(session: ReadSession) -> ColumnElement[float]:
-    """Seconds since 1970 of `recorded_at`."""
+def place_of(session: ReadSession, at: InstrumentedAttribute[Any], over: Span, step: timedelta) -> ColumnElement[int]:
+    """Number of the interval a moment lies in, from 0."""
     if session.get_bind().dialect.name == "sqlite":
-        return (func.julianday(InspectionRow.recorded_at) - 2440587.5) * 86400.0
-    return cast(extract("epoch", InspectionRow.recorded_at), Double)
+        epoch: ColumnElement[float] = (func.julianday(at) - 2440587.5) * 86400.0
+    else:
+        epoch = cast(extract("epoch", at), Double)
+    return cast(func.floor((epoch - over.since.timestamp()) / step.total_seconds()), Integer)

@@ -11,6 +11,7 @@ from services.records.journal import journal
 from services.records.labelling import Queue
 from services.records.quality import Span
 from services.records.queries import InspectionFilter
+from services.records.rates import rates
 from services.records.session import ReadSession, now
 from services.records.tables import JobState
 
@@ -72,6 +73,9 @@ LISTS: Mapping[str, Question] = {
     "tiles of a day": lambda session: overview.day(session, since=_day(session).since),
     "patterns of a day": lambda session: quality.shares(session, _day(session), InspectionFilter()),
     "trend of a day": lambda session: quality.intervals(session, _day(session), timedelta(hours=1), InspectionFilter()),
+    "rates of two hours": lambda session: rates(
+        session, Span(now(session) - timedelta(hours=2), now(session)), timedelta(minutes=5)
+    ),
     "marks": overview.marks,
     "health": queries.health,
 }
