@@ -24,7 +24,7 @@ from pipelines.dataset.samples import DatasetKind, Sample, content_id, kind_of, 
 from pipelines.dataset.sources.dots import open_dots
 from pipelines.dataset.sources.klarf_folder import open_klarf_folder
 from pipelines.dataset.sources.lswmd import open_lswmd
-from pipelines.dataset.sources.mixedwm38 import open_mixedwm38
+from pipelines.dataset.sources.mixedwm38 import MIXTURE, open_mixedwm38, single_patterns
 from pipelines.dataset.sources.origin import Origin
 from pipelines.dataset.sources.pictures import open_pictures
 from pipelines.dataset.sources.wafer_table import open_wafer_table
@@ -50,6 +50,7 @@ class ImportOptions:
         tile: side of patches cut around dots, pixels.
         patches: table of further patches that comes along with dots.
         replace: overwrite an existing dataset.
+        single: of MixedWM38 learn single patterns alone; mixtures of several are unknown.
         published: test on what the publishers of the data mark as test, instead of splitting anew.
     """
 
@@ -60,6 +61,7 @@ class ImportOptions:
     tile: int = 96
     patches: Path | None = None
     replace: bool = False
+    single: bool = False
     published: bool = False
 
 
@@ -104,7 +106,7 @@ def open_source(source: Source, path: Path, options: ImportOptions) -> Origin:
         case "wm811k":
             return open_lswmd(path)
         case "mixedwm38":
-            return open_mixedwm38(path)
+            return single_patterns(open_mixedwm38(path)) if options.single else open_mixedwm38(path)
         case "klarf":
             return open_klarf_folder(path, normal=options.normal)
         case "folders":
@@ -132,7 +134,8 @@ def import_dataset(
     path = Path(path)
     if not path.exists():
         raise InputError("nothing to import", where=str(path), expected="a file or folder")
-    options = replace(options, name=options.name or path.stem)
+    mixtures = (MIXTURE,) if options.single and MIXTURE not in options.unknown else ()
+    options = replace(options, name=options.name or path.stem, unknown=(*options.unknown, *mixtures))
     return build_dataset(lambda: open_source(source, path, options), f"{source}: {path.name}", out, options)
 
 

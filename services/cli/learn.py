@@ -46,6 +46,9 @@ def import_(
     patches: Annotated[
         Path | None, typer.Option(help="With dots: CSV of further patches (path, class, frame) that come along.")
     ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Of mixedwm38: learn single patterns, mixtures of several are unknown.")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an existing dataset.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +67,13 @@ def import_(
     if source not in get_args(Source):
         raise ConfigurationError("unknown source", expected=" | ".join(get_args(Source)), got=source)
     options = ImportOptions(
-        normal=normal, unknown=tuple(unknown or ()), seed=seed, tile=tile, patches=patches, replace=replace
+        normal=normal,
+        unknown=tuple(unknown or ()),
+        seed=seed,
+        tile=tile,
+        patches=patches,
+        single=single,
+        replace=replace,
     )
     with terminal.status(f"importing {path}"):
         manifest = import_dataset(cast("Source", source), path, out, options)

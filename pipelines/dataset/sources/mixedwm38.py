@@ -6,6 +6,7 @@ no lots, so nothing better than a random split is possible; duplicates must go f
 
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pipelines.dataset.samples import Sample
 from pipelines.dataset.sources.origin import Origin
 from pipelines.dataset.sources.wafer_table import die_map, open_wafer_table
 
+MIXTURE = "mixture"
+"""Label of wafers with several patterns where only single ones are to be learned."""
 PATTERNS = ("Center", "Donut", "Edge-Loc", "Edge-Ring", "Loc", "Near-full", "Scratch", "Random")
 """Columns of `arr_1`, in the order of the data set's own description."""
 
@@ -45,6 +48,17 @@ def open_mixedwm38(path: Path) -> Origin:
         )
     note = "no lots are known: each wafer is its own group, the split is random"
     return Origin(_samples(maps, flags, path), normal="normal", exclusive=False, grouped_by="sample", notes=(note,))
+
+
+def single_patterns(origin: Origin) -> Origin:
+    """The same wafers with one label each: a pattern, normal, or `MIXTURE`, which is a stranger to the single ones."""
+    normal = origin.normal or "normal"
+
+    def alone() -> Iterator[Sample]:
+        for sample in origin.samples:
+            yield replace(sample, labels=(MIXTURE,) if len(sample.labels) > 1 else sample.labels or (normal,))
+
+    return replace(origin, samples=alone(), normal=normal, exclusive=True)
 
 
 def _samples(maps: NDArray[Any], flags: NDArray[Any], path: Path) -> Iterator[Sample]:

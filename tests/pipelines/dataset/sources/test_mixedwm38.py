@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.domain.errors import InputError
+from pipelines.dataset.import_ import ImportOptions, import_dataset
 from pipelines.dataset.sources.mixedwm38 import open_mixedwm38
 
 
@@ -34,3 +35,17 @@ def test_pickled_arrays_and_other_shapes_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with pytest.raises(InputError, match="MixedWM38"):
             open_mixedwm38(tmp_path / f"{name}.npz")
+
+
+def test_mixtures_may_be_strangers_to_single_patterns(tmp_path: Path) -> None:
+    maps = np.random.default_rng(0).integers(0, 3, (60, 52, 52))
+    flags = np.zeros((60, 8), int)
+    flags[:40:2, 0] = flags[10:20, 6] = 1
+    np.savez(tmp_path / "m.npz", arr_0=maps, arr_1=flags)
+    found = import_dataset("mixedwm38", tmp_path / "m.npz", tmp_path / "data", ImportOptions(single=True))
+    assert (found.labels.names, found.labels.normal, found.labels.exclusive) == (
+        ("Center", "Scratch", "normal"), "normal", True,
+    )  # fmt: skip
+    assert found.unknown == ("mixture",)
+    assert found.counts["test"]["mixture"] == 5
+    assert "mixture" not in found.counts["train"]
