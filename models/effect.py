@@ -21,14 +21,15 @@ class Effect:
     Attributes:
         refused: of all windows, those refused a label.
         novel: of all windows, those refused as novel.
-        error: of the windows that keep their label, those whose label is wrong; 0 if none keeps it.
+        error: of the windows that keep their label, those whose label is wrong; 0 if none keeps it, None where a window
+            may have several labels, of which the bundle remembers none.
         refused_by_class: of the windows truly of a class, those refused; classes without windows are left out.
         windows: how many there are.
     """
 
     refused: float
     novel: float
-    error: float
+    error: float | None
     refused_by_class: Mapping[str, float]
     windows: int
 
@@ -38,7 +39,7 @@ def effect_of(thresholds: Thresholds, calibration: Calibration, names: Sequence[
 
     Args:
         thresholds: to try.
-        calibration: judged known windows with exclusive labels.
+        calibration: judged known windows.
         names: of the classes.
 
     Raises:
@@ -52,7 +53,7 @@ def effect_of(thresholds: Thresholds, calibration: Calibration, names: Sequence[
     return Effect(
         refused=float(refused.mean()),
         novel=float(novel.mean()),
-        error=float(wrong.mean()) if len(wrong) else 0.0,
+        error=None if (calibration.truth < 0).any() else float(wrong.mean()) if len(wrong) else 0.0,
         refused_by_class={
             name: float(refused[calibration.truth == index].mean())
             for index, name in enumerate(names)

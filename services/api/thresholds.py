@@ -42,7 +42,9 @@ class EffectAnswer(Answer):
     thresholds: ThresholdsAnswer
     refused: float = Field(description="Share refused a label.", examples=[0.023])
     novel: float = Field(description="Share refused as novel.", examples=[0.019])
-    error: float = Field(description="Of those that keep their label, the share whose label is wrong.")
+    error: float | None = Field(
+        description="Of those that keep their label, the share whose label is wrong; null with several labels a window."
+    )
     refused_by_class: dict[str, float]
     windows: int
 

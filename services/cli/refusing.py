@@ -37,6 +37,7 @@ def thresholds(
     from models.bundle import load_bundle
     from models.domain.errors import InputError
     from models.effect import BUDGETS, effect_of, thresholds_for
+    from pipelines.evaluation.table import percent
     from services.parts.shared import lay_foundation
     from services.routing.thresholds import ThresholdOrder, change
     from services.serving.bundle_store import BundleStore
@@ -71,9 +72,6 @@ def thresholds(
     if as_json:
         print_json([{"name": name, "thresholds": one, "effect": effect} for name, one, effect in seen])
         return
-    rows = [
-        (name, one.novelty, one.confidence, *(f"{100 * share:.1f} %" for share in (e.novel, e.refused, e.error)))
-        for name, one, e in seen
-    ]
+    rows = [(name, one.novelty, one.confidence, *map(percent, (e.novel, e.refused, e.error))) for name, one, e in seen]
     columns = ("", "novelty up to", "confidence from", "called novel", "refused in all", "wrong among the labelled")
     print_table(f"route {route}, bundle {digest[:12]}, {len(calibration.novelty):,} known windows", columns, rows)

@@ -144,7 +144,7 @@ def _plain(manifest: BundleManifest) -> Mapping[str, Any]:
     }
 
 
-def _effect(folder: Path) -> Mapping[str, float] | None:
+def _effect(folder: Path) -> Mapping[str, float | None] | None:
     bundle = load_bundle(folder)
     if not len(bundle.reference.calibration.novelty):
         return None

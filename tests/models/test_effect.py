@@ -1,14 +1,16 @@
 """The preview of thresholds says what `decide` will do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models.bundle import Thresholds
+from models.bundle import BundleManifest, Thresholds
 from models.decision import decide
 from models.domain.errors import ConfigurationError
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Labels, Prediction, Reason
-from models.effect import effect_of
+from models.effect import effect_of, thresholds_for
 from models.reference import Calibration, no_calibration
 
 NAMES = ("Donut", "Ring", "none")
@@ -50,3 +52,24 @@ def test_refusing_everything_makes_no_errors() -> None:
 def test_no_windows_no_preview() -> None:
     with pytest.raises(ConfigurationError, match="no calibration windows"):
         effect_of(Thresholds(0.5, 1.0), no_calibration(), NAMES)
+
+
+def test_no_error_is_claimed_where_a_window_may_have_several_labels() -> None:
+    calibration = Calibration(np.array([-1, -1]), np.array([0, 1]), np.ones(2, np.float32), np.ones(2, np.float32))
+    assert effect_of(Thresholds(0.5, 2.0), calibration, NAMES).error is None
+
+
+def test_a_budget_keeps_confidence_and_sets_novelty(manifest: BundleManifest) -> None:
+    novelty = np.arange(1000, dtype=np.float32)
+    calibration = Calibration(np.zeros(1000, int), np.arange(1000) % 3, np.ones(1000, np.float32), novelty)
+    common = thresholds_for(0.02, manifest, calibration)
+    assert common.confidence == manifest.thresholds.confidence
+    assert effect_of(common, calibration, NAMES).novel == pytest.approx(0.019)  # floor(0.02 · 1001) - 1 of them
+    assert common.novelty_by_class == {}
+    each = manifest.recipe.model_copy(
+        update={"open_set": manifest.recipe.open_set.model_copy(update={"per_class": True})}
+    )
+    own = thresholds_for(0.02, replace(manifest, recipe=each), calibration)
+    assert set(own.novelty_by_class) == set(NAMES)
+    with pytest.raises(ConfigurationError, match="no calibration"):
+        thresholds_for(0.02, manifest, no_calibration())
