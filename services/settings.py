@@ -93,9 +93,7 @@ class Settings(BaseSettings):
         inspector_threads: jobs that one inspector works on at a time.
         inspector_cpus: CPU cores Ray reserves for each.
         max_attempts: tries of a job before it is dead and raises an alert.
-        webhook_url: where alerts are sent, if anywhere.
-        webhook_secret: key of the HMAC-SHA256 signature on each message; needed with `webhook_url`.
-        webhook_private: True allows webhooks to private and loopback addresses (a receiver inside the plant).
+        channels: file that says where alerts are sent; without one, nowhere.
     """
 
     model_config = SettingsConfigDict(
@@ -151,11 +149,9 @@ class Settings(BaseSettings):
     inspector_threads: int = Field(default=4, ge=1)
     inspector_cpus: float = Field(default=0.5, ge=0)
     max_attempts: int = Field(default=5, ge=1)
-    webhook_url: HttpUrl | None = None
-    webhook_secret: SecretStr | None = None
-    webhook_private: bool = False
+    channels: Path | None = None
 
-    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading", "rules")
+    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading", "rules", "channels")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """A service outlives the folder it was started in."""
@@ -163,10 +159,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
-        if self.webhook_url is not None and self.webhook_secret is None:
-            raise ValueError(
-                "webhook_url needs webhook_secret: receivers must be able to tell our messages from others"
-            )
         self._check_oidc()
         if self.done_dir.is_relative_to(self.watch_dir) or self.spool_dir.is_relative_to(self.watch_dir):
             raise ValueError("spool_dir and done_dir must not lie in watch_dir: files would be taken in again")

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import CursorResult, select, update
 
 from models.domain.errors import RetryableError, WaferwatchError
-from services.alerting.channel import Channel, Message
+from services.alerting.channels.channel import Channel, Message
 from services.jobs.lease import LeasePolicy
 from services.records.session import Database, WriteSession, now
 from services.records.tables import IS_UNSENT, OutboxRow
@@ -33,16 +33,28 @@ class _Claimed:
     message: Message
 
 
-def relay_once(database: Database, channels: Collection[Channel], policy: LeasePolicy = PATIENCE) -> int:
+class Told(Protocol):
+    """Counts what was tried."""
+
+    def __call__(self, channel: str, *, delivered: bool) -> None:
+        """A message was handed to a channel, or was not taken."""
+
+
+def relay_once(
+    database: Database,
+    channels: Collection[Channel],
+    policy: LeasePolicy = PATIENCE,
+    told: Told = lambda *_, **__: None,
+) -> int:
     """Send at most one message on each channel.
 
     Returns:
         How many were tried; 0 means there is nothing to do now.
     """
-    return sum(_relay_one(database, channel, policy) for channel in channels)
+    return sum(_relay_one(database, channel, policy, told) for channel in channels)
 
 
-def _relay_one(database: Database, channel: Channel, policy: LeasePolicy) -> bool:
+def _relay_one(database: Database, channel: Channel, policy: LeasePolicy, told: Told) -> bool:
     with database.write() as session:
         claimed = _claim(session, channel.name, policy)
     if claimed is None:
@@ -53,9 +65,11 @@ def _relay_one(database: Database, channel: Channel, policy: LeasePolicy) -> boo
         log.warning("message %s not sent on %s: %s", claimed.message.event_id, channel.name, error)
         with database.write() as session:
             _put_back(session, claimed, error, policy)
+        told(channel.name, delivered=False)
         return True
     with database.write() as session:
         _mark(session, claimed, sent_at=now(session), error=None)
+    told(channel.name, delivered=True)
     return True
 
 

@@ -6,18 +6,19 @@ One is enough; several do no harm.
 import logging
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from models.bundle import load_bundle
 from models.domain.errors import ConfigurationError, RetryableError
 from services.alerting.attention import escalate_overdue, tell_unsilenced
+from services.alerting.channels.channel import Channel
 from services.alerting.drift_rules import Calibrated, References
 from services.alerting.health_rules import HealthWatch
 from services.alerting.relay import relay_once
 from services.alerting.silencing import renew_maintenance
 from services.clustering import Clustering
 from services.jobs import LeasePolicy, bury_silent
-from services.parts.shared import alert_policy, channels_of, lay_foundation, stop_on_signals
+from services.parts.shared import alert_policy, lay_foundation, open_channels, stop_on_signals
 from services.routing.history import CurrentRouting, plain_routing
 from services.routing.rollback import take_back
 from services.serving.bundle_store import BundleStore
@@ -37,14 +38,14 @@ def run_housekeep(settings: Settings) -> None:
     foundation = lay_foundation(settings)
     stop = stop_on_signals()
     alerting = alert_policy(settings)
-    channels = channels_of(settings)
+    channels = open_channels(settings)
     store, metrics = BundleStore(settings.bundle_dir), Metrics()
     health = HealthWatch(foundation.database, alerting, references_of(store), metrics.drifted)
     follower = ReleaseFollower(settings, store)
     policy = LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
 
-    def relay() -> None:
-        while not stop.is_set() and relay_once(foundation.database, channels):
+    def relay(channel: Channel) -> None:
+        while not stop.is_set() and relay_once(foundation.database, [channel], told=metrics.notified):
             pass
 
     def bury() -> None:
@@ -72,11 +73,12 @@ def run_housekeep(settings: Settings) -> None:
         ("registry", follow, PAUSE_S),
         ("clusters", clustering.refresh, PAUSE_S),
         ("trials", guard, GUARD_PAUSE_S),
+        *((f"channel {channel.name}", partial(relay, channel), PAUSE_S) for channel in channels),
     ):
         # each may take its time; messages must not wait for it
         named = {"pause_s": pause_s}
         threading.Thread(target=_again, args=(stop, what, chore), kwargs=named, name=what, daemon=True).start()
-    _again(stop, "outbox", relay, bury, attend, health.look)
+    _again(stop, "house", bury, attend, health.look)
     foundation.database.close()
 
 

@@ -3,14 +3,13 @@
 import logging
 import signal
 import threading
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipelines.ingestion import ReadOptions
-from services.alerting.channel import Channel
+from services.alerting.channels.channel import Channel
+from services.alerting.channels.channel_file import ChannelFile
 from services.alerting.policy import AlertPolicy
 from services.alerting.rule_file import rules_at
-from services.alerting.webhook import Webhook
 from services.intake.spool import Spool
 from services.records.migrations import upgrade
 from services.records.session import Database
@@ -54,24 +53,24 @@ def options_of(settings: Settings) -> ReadOptions:
     return ReadOptions() if settings.reading is None else ReadOptions.load(settings.reading)
 
 
-def channels_of(settings: Settings) -> Collection[Channel]:
-    """The channels alerts are sent on."""
-    if settings.webhook_url is None or settings.webhook_secret is None:
-        return ()
-    secret = settings.webhook_secret.get_secret_value()
-    return (Webhook(str(settings.webhook_url), secret, private=settings.webhook_private),)
+def open_channels(settings: Settings) -> tuple[Channel, ...]:
+    """The channels alerts are sent on, ready to send.
+
+    Raises:
+        ConfigurationError: the file of channels is wrong, a secret is missing, or an extra is not installed.
+    """
+    return ChannelFile.load(settings.channels).open(str(settings.public_url or ""))
 
 
 def alert_policy(settings: Settings) -> AlertPolicy:
     """The rules of this installation, and the channels that hear of what they raise.
 
     Raises:
-        ConfigurationError: the rules are wrong, or tell channels that are not set up.
+        ConfigurationError: rules or channels are wrong, or rules tell channels that are not set up.
     """
-    rules = rules_at(settings.rules)
-    names = tuple(channel.name for channel in channels_of(settings))
-    rules.check_channels(names, where=str(settings.rules or "shipped rules"))
-    return AlertPolicy(rules, names)
+    rules, channels = rules_at(settings.rules), ChannelFile.load(settings.channels)
+    rules.check_channels(channels.names, where=str(settings.rules or "shipped rules"))
+    return AlertPolicy(rules, channels.defaults)
 
 
 def stop_on_signals() -> threading.Event:

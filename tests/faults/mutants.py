@@ -119,7 +119,7 @@ def no_backward_clock_guard() -> Iterator[None]:
 def marked_before_sent() -> Iterator[None]:
     """A message is marked as sent, then sent: at most once instead of at least once."""
 
-    def relay_one(database: Any, channel: Any, policy: LeasePolicy) -> bool:
+    def relay_one(database: Any, channel: Any, policy: LeasePolicy, _: Any) -> bool:
         with database.write() as session:
             claimed = relay._claim(session, channel.name, policy)
             if claimed is not None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from models.domain.alert import AlertState
 from models.domain.errors import InputError, RetryableError
-from services.alerting.channel import Message
+from services.alerting.channels.channel import Message
 from services.alerting.policy import AlertPolicy
 from services.alerting.relay import relay_once
 from services.alerting.rule_file import Rules, shipped_rules

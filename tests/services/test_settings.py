@@ -41,7 +41,6 @@ def test_relative_folders_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("LEASE_S", "0", "WAFERWATCH_LEASE_S"),
         ("AFTERWARDS", "burn", "WAFERWATCH_AFTERWARDS"),
         ("DATABSE_URL", "sqlite:///x", "expected WAFERWATCH_DATABASE_URL"),
-        ("WEBHOOK_URL", "https://example.org/hook", "webhook_secret"),
         ("SPOOL_DIR", ".waferwatch/watch/spool", "must not lie in watch_dir"),
     ],
 )

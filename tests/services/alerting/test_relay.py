@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from models.domain.errors import InputError, RetryableError
-from services.alerting.channel import Message
+from services.alerting.channels.channel import Message
 from services.alerting.occurrences import raise_alerts
 from services.alerting.relay import relay_once
 from services.alerting.rules import evaluate

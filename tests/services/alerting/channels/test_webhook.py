@@ -11,8 +11,9 @@ from ipaddress import ip_address
 import pytest
 
 from models.domain.errors import ConfigurationError, InputError, RetryableError
-from services.alerting.channel import Message
-from services.alerting.webhook import SIGNATURE, Webhook
+from services.alerting.channels.channel import Message
+from services.alerting.channels.posting import Poster
+from services.alerting.channels.webhook import SIGNATURE, Webhook
 
 MESSAGE = Message("e" * 64, {"title": "Scratch", "count": 1})
 
@@ -64,9 +65,10 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def webhook(receiver: Receiver) -> Iterator[Webhook]:
-    hook = Webhook(receiver.url, "secret", private=True, timeout_s=0.5, clock=lambda: 1_770_000_000.9)
+    poster = Poster(receiver.url, private=True, timeout_s=0.5)
+    hook = Webhook("webhook", poster, "secret", clock=lambda: 1_770_000_000.9)
     yield hook
-    hook.close()
+    poster.close()
 
 
 def test_the_receiver_can_tell_it_is_us_and_what_it_knows(webhook: Webhook, receiver: Receiver) -> None:
@@ -119,11 +121,12 @@ def test_nobody_there(webhook: Webhook, receiver: Receiver) -> None:
 
 
 def test_this_machine_is_refused_unless_allowed(receiver: Receiver) -> None:
-    hook = Webhook(receiver.url, "secret")
+    poster = Poster(receiver.url, private=False)
+    hook = Webhook("webhook", poster, "secret")
     with pytest.raises(ConfigurationError, match="not public"):
         hook.send(MESSAGE)
     assert receiver.got == []
-    hook.close()
+    poster.close()
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(receiver: Receiver) -> None:
@@ -134,15 +137,16 @@ def test_the_address_that_was_checked_is_the_one_connected_to(receiver: Receiver
         asked.append(host)
         return [ip_address("127.0.0.1")]
 
-    hook = Webhook(f"http://hook.example:{receiver.server_port}/x", "secret", private=True, lookup=rebinding)  # type: ignore[arg-type]
+    poster = Poster(f"http://hook.example:{receiver.server_port}/x", private=True, lookup=rebinding)  # type: ignore[arg-type]
+    hook = Webhook("webhook", poster, "secret")
     hook.send(MESSAGE)
     assert asked == ["hook.example"]
     ((_, headers, _),) = receiver.got
     assert headers["Host"] == f"hook.example:{receiver.server_port}"
-    hook.close()
+    poster.close()
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "file:///etc/passwd", "hook"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
-        Webhook(url, "secret")
+        Poster(url, private=False)

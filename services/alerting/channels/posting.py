@@ -1,51 +1,38 @@
-"""Alerts over HTTP: signed, without following redirects, to the address that was checked.
+"""One POST over HTTP: to the address that was checked, without redirects, with the answer told as ours.
 
-The receiver verifies `Waferwatch-Signature: t=<unix seconds>,v1=<hex>`: HMAC-SHA256 with the shared secret over
-`<t>.<body>`; it refuses old `t` (replays) and drops an `Idempotency-Key` it has seen.
+No proxy and no .netrc from the environment: they could lead elsewhere, or give credentials away.
 """
 
-import hashlib
-import hmac
-import json
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import httpx
 
 from models.domain.errors import ConfigurationError, InputError, RetryableError
-from services.alerting.addresses import Lookup, look_up, safe_address
-from services.alerting.channel import Message
+from services.alerting.channels.addresses import Lookup, look_up, safe_address
 
-SIGNATURE = "Waferwatch-Signature"
 TRY_AGAIN = frozenset({408, 425, 429})
 """Answers below 500 that do not mean the message is wrong."""
 
 
-class Webhook:
-    """One receiver."""
-
-    name = "webhook"
+class Poster:
+    """Posts to one URL."""
 
     def __init__(
         self,
         url: str,
-        secret: str,
         *,
-        private: bool = False,
+        private: bool,
         timeout_s: float = 10.0,
         lookup: Lookup = look_up,
-        clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
             url: http(s) address of the receiver.
-            secret: shared key of the signature.
             private: True allows receivers inside the plant.
             timeout_s: of connecting and of each read and write, seconds.
             lookup: name look-up, replaced in tests.
-            clock: for the signature, replaced in tests.
             transport: replaced in tests.
 
         Raises:
@@ -54,19 +41,15 @@ class Webhook:
         self._url = httpx.URL(url)
         if self._url.scheme not in ("http", "https") or not self._url.host:
             raise ConfigurationError(
-                "bad webhook URL", where="WAFERWATCH_WEBHOOK_URL", expected="http(s)://host/path", got=self._url.scheme
+                "bad URL of a channel", where="channels", expected="http(s)://host/path", got=self._url.scheme
             )
-        self._secret = secret.encode()
-        self._private = private
-        self._lookup = lookup
-        self._clock = clock
-        # No proxy and no .netrc from the environment: they could lead elsewhere, or give credentials away.
+        self._private, self._lookup = private, lookup
         self._client = httpx.Client(
             timeout=timeout_s, follow_redirects=False, trust_env=False, transport=transport, max_redirects=0
         )
 
-    def send(self, message: Message) -> None:
-        """POST the message.
+    def post(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send JSON.
 
         Raises:
             RetryableError: unreachable, too slow, or the receiver says later.
@@ -76,7 +59,6 @@ class Webhook:
         url = self._url
         port = url.port or (443 if url.scheme == "https" else 80)
         address = safe_address(url.host, port, private=self._private, lookup=self._lookup)
-        body = json.dumps(message.body, sort_keys=True).encode()
         request = self._client.build_request(
             "POST",
             url.copy_with(host=str(address)),
@@ -85,8 +67,7 @@ class Webhook:
                 "Host": url.netloc.decode(),
                 "Content-Type": "application/json",
                 "User-Agent": "waferwatch",
-                "Idempotency-Key": message.event_id,
-                SIGNATURE: sign(self._secret, int(self._clock()), body),
+                **headers,
             },
             extensions={"sni_hostname": url.host},  # the certificate must be the name's, not the address's
         )
@@ -103,12 +84,6 @@ class Webhook:
     def close(self) -> None:
         """Close connections."""
         self._client.close()
-
-
-def sign(secret: bytes, moment: int, body: bytes) -> str:
-    """Value of the signature header."""
-    digest = hmac.new(secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={moment},v1={digest}"
 
 
 def _judge(status: int, host: str) -> None:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from models.domain.errors import ConfigurationError
-from services.alerting.addresses import is_public, look_up, safe_address
+from services.alerting.channels.addresses import is_public, look_up, safe_address
 
 
 @pytest.mark.parametrize(
