@@ -5,6 +5,7 @@ and not formats.
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.tiling import Tiling, Window, plan
 from models.domain.verdict import Reason, Verdict
-from pipelines.ingestion import PointReader
+from pipelines.ingestion import CaptureReader, PointReader, open_captures
 from pipelines.simulate import NORMAL, PATTERNS, UNKNOWN_PATTERNS, sample
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
@@ -35,6 +37,7 @@ POLICY = LeasePolicy()
 STEPS = (("CMP3", "SP5-02"), ("ETCH1", "SP5-04"), ("LITHO2", "SP7-01"))
 """Inspection steps and the tools that look at them."""
 UNSURE = "between two"
+PNG = b"\x89PNG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,15 @@ class Wafer:
     levels: tuple[int, ...] = (0,)
 
 
-def opened(path: Path) -> Iterator[PointReader]:
-    """Open a seeded file; its one wafer is drawn anew, always the same.
+def opened(path: Path) -> Iterator[CaptureReader]:
+    """Open a seeded file: a real picture, or one wafer that is drawn anew, always the same.
 
     Raises:
         InputError: it is one of the broken ones.
     """
+    if path.read_bytes().startswith(PNG):
+        yield from open_captures(path)
+        return
     text = path.read_text()
     if not text.startswith("{"):
         raise InputError(
@@ -109,10 +115,29 @@ class Seeder:
         """Record the inspection of a wafer and its alerts; the inspection's id."""
         sha256, job_id = self.taken_in(json.dumps(asdict(wafer)), f"{wafer.lot}_{wafer.wafer}.001")
         (reader,) = opened(self.settings.spool_dir / sha256)
+        assert isinstance(reader, PointReader)
         rng = np.random.default_rng(wafer.seed)
         windows = plan(reader.capture, Tiling(64, 0, tuple(wafer.levels)))
         verdicts = tuple(_verdict(rng, reader, window, wafer.pattern) for window in windows)
         found = Inspection(reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), float(rng.uniform(0.1, 0.6)))
+        return self._recorded(found, sha256, job_id)
+
+    def pictured(self, px: int = 3000) -> str:
+        """Record the inspection of an aerial image with a chequered ground, each square with a number of its own."""
+        y, x = np.mgrid[:px, :px] // 50
+        grey = ((x * 7 + y * 13) % 251).astype(np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(np.stack([grey, grey, 255 - grey], axis=-1)).save(stream, "PNG", compress_level=1)
+        sha256, job_id = self.taken_in(stream.getvalue(), "flight7_0012.png")
+        (reader,) = opened(self.settings.spool_dir / sha256)
+        windows = plan(reader.capture, Tiling(512, 0, (0, 1)))
+        verdicts = tuple(
+            Verdict(one, "car" if k % 3 else NORMAL, 0.9, 0.4, Reason.CONFIDENT, "car") for k, one in enumerate(windows)
+        )
+        found = Inspection(reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), 1.2)
+        return self._recorded(found, sha256, job_id)
+
+    def _recorded(self, found: Inspection, sha256: str, job_id: int) -> str:
         with self.database.write() as session:
             lease = claim(session, "seeder", POLICY)
             assert lease is not None
@@ -135,10 +160,11 @@ class Seeder:
                 fail(session, lease, error, POLICY)
         return job_id
 
-    def taken_in(self, content: str, name: str) -> tuple[str, int]:
+    def taken_in(self, content: str | bytes, name: str) -> tuple[str, int]:
         """Spool a file and queue it; its hash and its job's id."""
-        sha256 = hashlib.sha256(content.encode()).hexdigest()
-        (self.settings.spool_dir / sha256).write_text(content)
+        content = content.encode() if isinstance(content, str) else content
+        sha256 = hashlib.sha256(content).hexdigest()
+        (self.settings.spool_dir / sha256).write_bytes(content)
         with self.database.write() as session:
             received = now(session) - timedelta(seconds=1.4)
             insert_new(

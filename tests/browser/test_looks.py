@@ -30,11 +30,19 @@ def full(site: Site) -> list[str]:
     stranger = UNKNOWN_PATTERNS[0]
     found = site.seeder.gallery(["Ring", "Donut", stranger, stranger, UNSURE, *["Normal"] * 8])
     deep = site.seeder.inspected(Wafer("ClusterSmall", 5, 3000, levels=(0, 2)))
+    image = site.seeder.pictured(1200)
     job = site.seeder.refused(LONG)
     with site.database.write() as session:
         add_labels(session, found[:2], name="Ring", author="ada")
         add_labels(session, found[1:2], name="Donut", author="bob")
-    return [*PAGES, "/alerts/1", f"/inspections/{found[2]}", f"/inspections/{deep}", f"/jobs/{job}"]
+    return [
+        *PAGES,
+        "/alerts/1",
+        f"/inspections/{found[2]}",
+        f"/inspections/{deep}",
+        f"/inspections/{image}",
+        f"/jobs/{job}",
+    ]
 
 
 def breaches(page: Page) -> list[str]:

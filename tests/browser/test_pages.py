@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from models.domain.alert import AlertState
+from pipelines.ingestion import PointReader
 from pipelines.simulate import UNKNOWN_PATTERNS
 from services.records import queries
 from services.records.labels import labels
@@ -159,11 +160,45 @@ def test_a_defect_is_picked_by_hand_and_by_key(site: Site, visit: Visit) -> None
     expect(card).to_contain_text("Copied")
     x_mm, y_mm = map(float, page.evaluate("navigator.clipboard.readText()").split("\t"))
     (reader,) = opened(next(site.settings.spool_dir.iterdir()))
+    assert isinstance(reader, PointReader)
     distance = np.hypot(reader.points.x_um / 1000 - x_mm, reader.points.y_um / 1000 - y_mm)
     assert distance.min() < 1e-3
     assert np.hypot(x_mm, y_mm) < 6, "the one nearest to the middle"
     page.locator("wafer-viewer canvas").click(position={"x": 5, "y": 5})
     expect(card).to_be_empty()
+
+
+def settled(page: Page) -> None:
+    """Wait until every tile in view is there; polled from here, because the pages allow nobody to evaluate strings."""
+    waits = "(one => one.wanted.length + one.asked.size)(document.querySelector('wafer-viewer').image)"
+    for _ in range(200):
+        page.wait_for_timeout(100)
+        if page.evaluate(waits) == 0:
+            return
+    pytest.fail("tiles are still missing")
+
+
+def test_an_image_comes_in_tiles_that_are_kept(site: Site, visit: Visit) -> None:
+    shown = site.seeder.pictured()
+    watched = visit(viewport={"width": 1400, "height": 1000})
+    asked: list[str] = []
+    watched.page.on("request", lambda one: asked.append(one.url) if "region.png" in one.url else None)
+    page = watched.open(f"/inspections/{shown}")
+    settled(page)
+    assert len(asked) <= 4, "four tiles are as sharp as the screen"
+    canvas = page.locator("wafer-viewer canvas")
+    canvas.focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    settled(page)
+    tiles = page.evaluate("[...document.querySelector('wafer-viewer').image.tiles.keys()]")
+    assert tiles, "zoomed in, tiles are asked for"
+    assert {one.split("/")[0] for one in tiles} <= {"1", "2", "3"}, "2^3 tiles of 512 pixels are finer than the image"
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    page.keyboard.press("ArrowLeft")
+    settled(page)
+    assert len(asked) == len(set(asked)), "what was seen is not asked for again"
 
 
 def test_a_million_defects_are_fluid(site: Site, visit: Visit) -> None:

@@ -56,7 +56,8 @@ class WaferViewer extends HTMLElement {
       this.filters = [...geometry.filters, zone].map((one) => ({ ...one, on: new Uint8Array(256).fill(1) }));
     } else if (geometry.kind === "image") {
       const [whole, region] = [this.getAttribute("picture"), this.getAttribute("region")];
-      this.image = new ImageLayer({ whole, region, frame: this.frame, redraw: () => this.redraw() });
+      const size = Math.max(geometry.height, geometry.width);
+      this.image = new ImageLayer({ whole, region, frame: this.frame, size, redraw: () => this.redraw() });
       await this.image.load();
     }
   }
