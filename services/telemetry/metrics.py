@@ -254,12 +254,11 @@ class Metrics:
 
     def drifted(self, drift: Drift) -> None:
         """Note how far what a bundle judges has moved from what it was calibrated on; of the classes the worst."""
+        shifts = {what: shift for what, shift in drift.shifts.items() if what in FIGURES}
         looks = [shift for what, shift in drift.shifts.items() if what not in FIGURES]
-        worst = {"looks": min(looks, key=lambda shift: shift.p_value)} if looks else {}
-        for figure, shift in {
-            **{what: drift.shifts[what] for what in FIGURES if what in drift.shifts},
-            **worst,
-        }.items():
+        if looks:
+            shifts["looks"] = min(looks, key=lambda shift: shift.p_value)
+        for figure, shift in shifts.items():
             self.drift_size.labels(figure).set(shift.size)
             self.drift_chance.labels(figure).set(shift.p_value)
 
