@@ -5,19 +5,18 @@ a finished one, and a team that was killed resumes with any number of members. D
 same path on all machines.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
 from ray.train import RunConfig, ScalingConfig, get_context, report
 from ray.train.torch import TorchTrainer, get_device
 
 from models.domain.errors import RetryableError
 from models.recipe import Recipe
+from pipelines.ray_cluster import ray_cluster
 from pipelines.training.beginning import job_of, state_of
 from pipelines.training.loop import Observer, fit
 from pipelines.training.ready_weights import load_ready_weights
@@ -52,20 +51,15 @@ def fit_together(plan: Plan, workers: int) -> None:
     Raises:
         RetryableError: a worker died or the cluster has no room; called again it resumes.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = not ray.is_initialized()
-    if own:
-        address = os.environ.get("RAY_ADDRESS", "local")
-        local: dict[str, Any] = {"include_dashboard": False, "num_cpus": max(workers, os.cpu_count() or 1)}
-        ray.init(address=address, log_to_driver=False, **(local if address == "local" else {}))
     try:
-        trainer = TorchTrainer(
-            _member,
-            train_loop_config={"plan": plan},
-            scaling_config=ScalingConfig(num_workers=workers, use_gpu=_gpus() >= workers),
-            run_config=RunConfig(name="ray", storage_path=str(plan.checkpoint.parent.absolute())),
-        )
-        trainer.fit()
+        with ray_cluster(workers) as has_gpus:
+            trainer = TorchTrainer(
+                _member,
+                train_loop_config={"plan": plan},
+                scaling_config=ScalingConfig(num_workers=workers, use_gpu=has_gpus),
+                run_config=RunConfig(name="ray", storage_path=str(plan.checkpoint.parent.absolute())),
+            )
+            trainer.fit()
     except Exception as error:
         raise RetryableError(
             "training together failed",
@@ -73,14 +67,6 @@ def fit_together(plan: Plan, workers: int) -> None:
             got=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
             remedy="call it again: it resumes from the last epoch; Ray's logs say more",
         ) from error
-    finally:
-        if own:
-            ray.shutdown()
-
-
-def _gpus() -> float:
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return resources.get("GPU", 0)
 
 
 def _member(config: dict[str, Any]) -> None:

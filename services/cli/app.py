@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from models.domain.errors import WaferwatchError
 from services.cli.admit import add_admission
+from services.cli.archive import add_archives
 from services.cli.audit import add_audit
 from services.cli.benchmark import add_benchmarks
 from services.cli.demonstrate import add_demonstrations
@@ -48,6 +49,7 @@ for add in (
     add_rules,
     add_operations,
     add_jobs,
+    add_archives,
     add_admission,
     add_audit,
     add_refusing,

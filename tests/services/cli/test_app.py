@@ -21,7 +21,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 @pytest.mark.parametrize(
     "verb",
     [
-        *("demo", "up", "read", "inspect", "train", "search", "evaluate", "release", "simulate", "ingest"),
+        *("demo", "up", "read", "inspect", "train", "search", "backfill", "evaluate", "release", "simulate", "ingest"),
         *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary", "reinspect"),
         *(f"jobs {name}" for name in ("list", "show", "hurry", "cancel", "retry")),
         "thresholds",
