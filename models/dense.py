@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from models.classifier import Classifier
 from models.convolutional import Reach, as_convolutions, not_dense, pixelwise, reach_of
 from models.domain.blocks import BLOCK_PX, blocks
+from models.domain.capture import Capture
 from models.domain.errors import ConfigurationError, InputError
-from models.domain.tiling import Level, Window, starts
+from models.domain.tiling import Level, Window, pyramid, starts
 from models.domain.verdict import Predictions
 from models.network import Network, Outputs, build_network
 from models.open_set import Seen
@@ -99,20 +100,25 @@ class DenseClassifier:
         self.embed = nn.Sequential(*layers).to(classifier.device)
         self.head = pixelwise(classifier.network.head)
 
-    def scan(self, read: ReadBlock, height: int, width: int, *, largest: int = BLOCK_PX) -> VerdictMap:
-        """Judge every window of a picture; windows follow the edge rule, so every pixel is seen.
+    def scan_capture(self, capture: Capture, read: ReadBlock) -> VerdictMap:
+        """Judge every window of an image at its own resolution; see `scan`."""
+        return self.scan(read, pyramid(capture, self.tile)[-1])
+
+    def scan(self, read: ReadBlock, level: Level, *, largest: int = BLOCK_PX) -> VerdictMap:
+        """Judge every window of a level; windows follow the edge rule, so every pixel is seen.
 
         Args:
             read: gives the pixels of a block; beyond the picture it pads as it does for patches.
-            height: of the picture in pixels.
-            width: likewise.
+            level: to cover.
             largest: side of a block, at least a tile.
         """
-        tops, lefts = (np.array(starts(length, self.tile, self.tile - self.step)) for length in (height, width))
+        tops, lefts = (
+            np.array(starts(length, self.tile, self.tile - self.step)) for length in (level.height, level.width)
+        )
         classes = len(self.classifier.manifest.labels.names)
         probabilities = np.empty((len(tops), len(lefts), classes), np.float32)
         novelty = np.empty((len(tops), len(lefts)), np.float32)
-        for block in blocks(Level(0, height, width), self.tile, self.step, largest):
+        for block in blocks(level, self.tile, self.step, largest):
             judged = self.predict(read(block.window))
             place = np.ix_(np.searchsorted(tops, block.tops), np.searchsorted(lefts, block.lefts))
             shape = len(block.tops), len(block.lefts)
@@ -132,7 +138,7 @@ class DenseClassifier:
             block[: inside.shape[0], : inside.shape[1]] = inside
             return block
 
-        return self.scan(read, height, width, largest=largest)
+        return self.scan(read, Level(0, height, width), largest=largest)
 
     @torch.inference_mode()
     def predict(self, pixels: NDArray[np.uint8]) -> Predictions:

@@ -89,7 +89,7 @@ def _unknown(options: ImportOptions, older: DatasetManifest, labelled: Sequence[
 
 def _samples(labelled: Sequence[LabelledFile], base: Path | None, older: DatasetManifest | None) -> Iterator[Sample]:
     if base is not None and older is not None:
-        yield from _of_base(base, older)
+        yield from stored_samples(base, older)
     by_file: dict[Path, list[LabelledFile]] = {}
     for one in labelled:
         by_file.setdefault(one.file, []).append(one)
@@ -116,7 +116,8 @@ def _sample(one: LabelledFile, reader: CaptureReader) -> Sample:
     return Sample((one.label,), one.lot or one.capture_id, payload, f"label: {one.name}")
 
 
-def _of_base(base: Path, older: DatasetManifest) -> Iterator[Sample]:
+def stored_samples(base: Path, older: DatasetManifest) -> Iterator[Sample]:
+    """The samples of a dataset, each with the split it belongs to."""
     with pq.ParquetFile(base / "samples.parquet") as file:
         for batch in file.iter_batches(batch_size=256):
             columns = ("labels", "group", "origin", "split")

@@ -34,6 +34,7 @@ def add_benchmarks(app: typer.Typer) -> None:
     protocols.command("wm811k-official")(official)
     protocols.command("mixedwm38")(mixedwm38)
     protocols.command("sealions")(sealions)
+    protocols.command("counts")(counts)
     protocols.command("left-out")(left_out)
     protocols.command("folds")(folds)
     app.add_typer(protocols, name="benchmark")
@@ -117,6 +118,43 @@ def sealions(
     data = dataset_at(patches, "folders", out, ImportOptions(normal="backgrounds"))
     rounds = k_fold(data, out, k, only, seed=seed)
     _compete(rounds, _recipe(recipe, "aerial"), baselines=baselines, threads=threads, as_json=as_json)
+
+
+def counts(
+    dots: Annotated[Path, typer.Argument(help="CSV with frame, row, col, class; frames beside it or in frames/.")],
+    out: Out,
+    recipe: RecipeFile = None,
+    patches: Annotated[Path | None, typer.Option(help="CSV of further patches: path, class, frame.")] = None,
+    normal: Annotated[str | None, typer.Option(help="What background is called in it.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A frame to leave out, repeatable; by default each.")] = None,
+    rounds: Annotated[int, typer.Option(help="Of mining for hard negatives and training again.", min=0)] = 1,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Counts on frames left out of training: one pass, patch by patch, and the mean of the other frames as a floor.
+
+    Example: waferwatch benchmark counts points.csv --patches patches.csv --normal backgrounds --out benchmarks/counts
+    """
+    from pipelines.benchmark.counts import CountStudy
+
+    _use(threads)
+    study = CountStudy(_recipe(recipe, "aerial"), dots, patches, normal, rounds)
+    found = study.run(out, only, done=lambda one: terminal.print(f"{one.frame}: {sum(one.dense.values())} counted"))
+    if as_json:
+        print_json(found)
+        return
+    for one in found.frames:
+        rows = [
+            (name, one.truth.get(name, 0), one.dense.get(name, 0), one.patchwise.get(name, 0), one.mean[name])
+            for name in found.classes
+        ]
+        total = ("all", *(sum(of.values()) for of in (one.truth, one.dense, one.patchwise, one.mean)))
+        title = f"{one.frame}: {one.hits} of {sum(one.truth.values())} found, {one.right} with the right class"
+        print_table(title, ("class", "dots", "counted", "patch by patch", "mean of the others"), [*rows, total])
+    ways = ("dense", "patchwise", "mean")
+    errors = [(name, *(found.error(way, name) for way in ways)) for name in found.classes]
+    errors.append(("all", *(found.error(way) for way in ways)))
+    print_table(f"mean absolute error; {found.protocol}", ("class", "counted", "patch by patch", "mean"), errors)
 
 
 def folds(

@@ -19,6 +19,7 @@ def add_learning(app: typer.Typer) -> None:
     dataset = typer.Typer(no_args_is_help=True, help="Labelled data: import them, split by lot.")
     dataset.command("import")(import_)
     dataset.command("from-labels")(from_labels)
+    dataset.command("mine")(mine)
     app.add_typer(dataset, name="dataset")
     model = typer.Typer(no_args_is_help=True, help="Networks: look inside.")
     model.command()(summary)
@@ -78,6 +79,30 @@ def import_(
     with terminal.status(f"importing {path}"):
         manifest = import_dataset(cast("Source", source), path, out, options)
     _show_dataset(manifest, as_json)
+
+
+def mine(
+    bundle: Bundle,
+    dots: Annotated[Path, typer.Argument(help="CSV of dots that the dataset was made of.")],
+    data: Annotated[Path, typer.Option(help="Dataset folder the bundle was trained on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new dataset.")],
+    per_frame: Annotated[int, typer.Option(help="Mistakes kept of each frame, the clearest ones.", min=1)] = 200,
+    as_json: Json = False,
+) -> None:
+    """Add hard negatives: places where a bundle sees objects on its training frames that nobody marked.
+
+    Train again on the result; twice is usually enough. Frames of the test split are never looked at.
+
+    Example: waferwatch dataset mine aerial points.csv --data data/seals --out data/seals-mined
+    """
+    from pipelines.dataset.mining import mine as run
+
+    with terminal.status("looking for mistakes"):
+        manifest, found = run(bundle, dots, data, out, per_frame=per_frame)
+    if as_json:
+        print_json({"dataset": manifest, "frames": found})
+    else:
+        print_table("mistakes", ("frame", "found", "kept"), [(one.frame, one.mistakes, one.kept) for one in found])
 
 
 def from_labels(

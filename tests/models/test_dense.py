@@ -128,7 +128,7 @@ def test_every_pixel_is_seen_and_read_in_blocks(make_bundle: MakeBundle) -> None
         return pixels[window.top : window.bottom, window.left : window.right]
 
     dense = DenseClassifier(Classifier(make_bundle(network=NETWORKS["small"])))
-    verdicts = dense.scan(read, 150, 101, largest=50)
+    verdicts = dense.scan(read, Level(0, 150, 101), largest=50)
     assert seen.all()
     assert largest <= 50
     assert (verdicts.tops[-1], verdicts.lefts[-1]) == (150 - 32, 101 - 32)

@@ -22,7 +22,7 @@ from pipelines.dataset.sources.pictures import as_png, open_pictures
 from pipelines.ingestion import CaptureReader, open_captures
 
 BACKGROUND = "background"
-FAR_PER_DOT, LEAST_FAR = 3, 100
+FAR_PER_DOT, LEAST_FAR = 5, 400
 """Background patches of a frame: its sea, sand and rocks are worth showing however few animals lie on them."""
 NEAR_PER_DOT = 2
 NEAR = (0.35, 0.6)
