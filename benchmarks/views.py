@@ -136,7 +136,8 @@ def main() -> None:
         costs.append(looks)
         before, after, found = logits[0].argmax(-1), everything.argmax(-1), belief.probabilities.argmax(-1)
         recovered.append(1 - float((found != after).sum() / (before != after).sum()))
-    share, cost = sum(kept) / sum(gains), sum(costs) / len(costs)
+    share = sum(kept) / sum(gains) if sum(gains) > 0 else 1.0  # nothing to keep
+    cost = sum(costs) / len(costs)
     print(f"decisions changed by all eight and recovered: {sum(recovered) / len(recovered):.1%}")
     print(f"gain of all eight {sum(gains) / len(gains):+.4f}; adaptive keeps {share:.0%} of it at {cost:.2f} looks")
     assert share >= KEPT, f"adaptive views keep only {share:.0%} of the gain"
