@@ -20,8 +20,12 @@ from pipelines.evaluation.evaluate import defects_of
 from pipelines.evaluation.strangers import Told, told
 from pipelines.training import imbalance
 
-NORMAL_SHARE = 0.7
-"""Of the known patches that drawn strangers are held against, the share of normal ones; other classes are alike."""
+NORMAL_SHARE = 0.8
+"""Of the known patches that drawn strangers are held against, the share of normal ones; other classes are alike.
+
+More of them tells strangers better from the normal and worse from known defects; of WM-811K's labelled wafers 75 to
+85 % are normal.
+"""
 LOT_POWER = 0.5
 """Among them the lots of a class are drawn by (their patches)^this."""
 

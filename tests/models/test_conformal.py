@@ -74,3 +74,20 @@ def test_tail_p_values_go_on_falling_beyond_the_strangest_known() -> None:
 
 def test_tail_p_values_without_a_tail_are_counted() -> None:
     np.testing.assert_array_equal(tail_p_values([0, 1, 2], [1, 1, 1]), p_values([0, 1, 2], [1, 1, 1]))
+
+
+@pytest.mark.parametrize("budget", [0.01, 0.02, 0.05])
+def test_the_promise_is_kept_on_other_lots_within_a_point_and_in_every_class(budget: float) -> None:
+    """Lots differ by a third of what wafers differ by; half of them set the thresholds, the other half is refused."""
+    rng = np.random.default_rng(1)
+    lots, wafers = 400, 30
+    shift = np.repeat(rng.normal(scale=0.3, size=lots), wafers)
+    predicted = rng.choice(3, lots * wafers, p=[0.7, 0.2, 0.1])
+    scores = rng.normal(size=lots * wafers) * (1 + predicted) + shift
+    known = np.arange(lots * wafers) < lots * wafers // 2
+    own = thresholds_by_class(scores[known], predicted[known], ["a", "b", "c"], budget)
+    limits = np.array([own[name] for name in "abc"])[predicted]
+    refused = scores > limits
+    assert refused[~known].mean() == pytest.approx(budget, abs=0.01)
+    for index in range(3):
+        assert refused[~known & (predicted == index)].mean() == pytest.approx(budget, abs=0.01)
