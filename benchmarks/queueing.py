@@ -1,60 +1,231 @@
-"""The line as a queue: predicts waiting times from service times alone, and says which part saturates first.
+"""The line as a queue: what it can do and how long wafers wait, predicted from the cost of its parts alone.
 
-    python -m benchmarks.queueing [--wafers-per-day 100000] [--fabs 50]
+    python -m benchmarks.queueing [--fabs 50] [--wafers-per-day 100000] [--bundle DIR]
 
-An inspector leases one job per thread; a job is CPU work of the inspector (parsing, drawing, database), then a batch on
-the device that all threads share. Arrivals are Poisson. The simulation is discrete-event over those two stations and is
-compared with the measured load test by `benchmarks.serving_load`.
+A job waits in the database, is leased by an inspector's thread, and passes three stations: the inspector (parse,
+draw; one core an inspector process, whatever its threads), the classifier (batches what waits) and the database
+(SQLite has one writer). Each needs a core while it works. `measure` times the parts one by one, without load;
+`simulate` plays the line with Poisson arrivals (discrete events); `benchmarks.serving_load` holds what it predicts
+against what was measured.
 """
 
+import argparse
 import heapq
+import itertools
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-INSPECT_S = 0.020
-"""CPU of an inspector for a wafer of 10,000 defects: parse, draw, five transactions. Measured, see ARCHITECTURE.md."""
+from benchmarks.serving_rig import make_bundle, prepared, say, wafers
+from models.bundle import load_bundle
+from models.classifier import Classifier
+from pipelines.ingestion import cut, open_captures
+from services.inspection import Workplace, work_once
+
 POLL_S = 0.5
-"""An idle inspector looks for work this often."""
+"""An idle thread looks for work this often."""
+SPREAD = 0.3
+"""Coefficient of variation of each part's time."""
+BATCH = 32
+PEAK = 3.0
+"""A fab's busiest hour over its mean one: lots come in waves."""
 
 
-def predict(
-    capacity_per_s: float, offered_per_s: float, slots: int, seconds: float, seed: int = 0, inspect_s: float = INSPECT_S
-) -> dict[str, float]:
-    """Waiting times of a line that can do `capacity_per_s` and is offered less.
+@dataclass(frozen=True)
+class Costs:
+    """CPU seconds of one wafer's parts; a call of the classifier costs `call_s` and `patch_s` for each patch."""
 
-    Args:
-        capacity_per_s: wafers a second out of a queue that is never empty, measured.
-        offered_per_s: Poisson arrivals.
-        slots: jobs under way at once.
-        seconds: simulated.
-        seed: of the arrivals.
-        inspect_s: part of a job that is no work of the shared device.
+    inspect_s: float
+    database_s: float
+    call_s: float
+    patch_s: float
+    patches: int
 
-    Returns:
-        p50, p95 and p99 from arrival to verdict, seconds, and the device's load, 0 to 1.
-    """
-    rng = np.random.default_rng(seed)
-    arrivals = np.cumsum(rng.exponential(1 / offered_per_s, int(offered_per_s * seconds)))
-    device_s = 1 / capacity_per_s
-    free_at = [float(rng.uniform(0, POLL_S)) for _ in range(slots)]
-    heapq.heapify(free_at)
-    device_free = 0.0
-    busy = 0.0
-    waits = np.empty(len(arrivals))
-    for number, arrival in enumerate(arrivals):
-        free = heapq.heappop(free_at)
-        # a slot that has been idle notices a job at its next look
-        begin = free if free >= arrival else arrival + rng.uniform(0, POLL_S) / max(1, _idle(free_at, arrival) + 1)
-        ready = begin + inspect_s
-        start = max(ready, device_free)
-        device_free = start + device_s
-        busy += device_s
-        waits[number] = device_free - arrival
-        heapq.heappush(free_at, device_free)
+
+@dataclass(frozen=True)
+class Line:
+    """How much there is of everything."""
+
+    cores: int = 2
+    inspectors: int = 1
+    threads: int = 4
+    classifiers: int = 1
+    writers: int = 1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the simulation says: wafers done a second, waits in seconds, and each station's load, 0 to 1."""
+
+    per_s: float
+    p50_s: float
+    p95_s: float
+    p99_s: float
+    loads: dict[str, float]
+
+
+@dataclass(eq=False)
+class _Station:
+    name: str
+    servers: int
+    call_s: float
+    each_s: float
+    batch: int = 1
+    waiting: deque[int] = field(default_factory=deque)
+    busy: int = 0
+    worked_s: float = 0.0
+
+
+class Play:
+    """The line in motion."""
+
+    def __init__(self, costs: Costs, line: Line, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.stations = (
+            _Station("inspector", line.inspectors, 0.0, costs.inspect_s),
+            _Station("classifier", line.classifiers, costs.call_s, costs.patch_s * costs.patches, BATCH),
+            _Station("database", line.writers, 0.0, costs.database_s),
+        )
+        self.slots, self.cores = line.inspectors * line.threads, line.cores
+        self.queue: deque[int] = deque()
+        self.events: list[tuple[float, int, _Station | None, list[int]]] = []
+        self.ended: dict[int, float] = {}
+        self._order = itertools.count()
+
+    def run(self, arrivals: NDArray[np.float64], until: float) -> None:
+        """Until no job is left, or the time is over. An event without a station is a look into the queue."""
+        coming = deque(enumerate(arrivals))
+        while True:
+            if coming and (not self.events or coming[0][1] <= self.events[0][0]):
+                job, now = coming.popleft()
+                self.queue.append(job)
+                if self.slots:  # an idle thread notices at its next look, the first of several sooner
+                    self._later(now + POLL_S * self.rng.beta(1, self.slots), None, [])
+            elif self.events:
+                now, _, station, jobs = heapq.heappop(self.events)
+                if station is not None:
+                    self._pass_on(now, station, jobs)
+                while self.slots and self.queue:  # a thread that has just finished looks at once
+                    self.slots -= 1
+                    self.stations[0].waiting.append(self.queue.popleft())
+                self._begin(now)
+            else:
+                return
+            if now > until:
+                return
+
+    def _begin(self, now: float) -> None:
+        for station in reversed(self.stations):  # what is nearly done goes first
+            while self.cores and station.busy < station.servers and station.waiting:
+                jobs = [station.waiting.popleft() for _ in range(min(station.batch, len(station.waiting)))]
+                took = (station.call_s + station.each_s * len(jobs)) * self.rng.gamma(1 / SPREAD**2, SPREAD**2)
+                self.cores -= 1
+                station.busy += 1
+                station.worked_s += took
+                self._later(now + took, station, jobs)
+
+    def _pass_on(self, now: float, station: _Station, jobs: list[int]) -> None:
+        self.cores += 1
+        station.busy -= 1
+        after = self.stations.index(station) + 1
+        if after < len(self.stations):
+            self.stations[after].waiting.extend(jobs)
+            return
+        self.slots += len(jobs)
+        self.ended.update(dict.fromkeys(jobs, now))
+
+    def _later(self, at: float, station: _Station | None, jobs: list[int]) -> None:
+        heapq.heappush(self.events, (at, next(self._order), station, jobs))
+
+
+def simulate(costs: Costs, line: Line, offered_per_s: float, seconds: float = 1800.0, seed: int = 0) -> Prediction:
+    """Play the line for a while; the first tenth is not counted."""
+    play = Play(costs, line, seed)
+    arrivals = np.cumsum(play.rng.exponential(1 / offered_per_s, int(offered_per_s * seconds)))
+    play.run(arrivals, seconds)
+    late = {job: at for job, at in play.ended.items() if at > seconds / 10}
+    waits = np.array([at - arrivals[job] for job, at in late.items()])
     p50, p95, p99 = (float(np.quantile(waits, q)) for q in (0.5, 0.95, 0.99))
-    return {"p50_s": p50, "p95_s": p95, "p99_s": p99, "device_load": busy / float(arrivals[-1])}
+    loads = {one.name: one.worked_s / (seconds * one.servers) for one in play.stations}
+    loads["cores"] = sum(one.worked_s for one in play.stations) / (seconds * line.cores)
+    return Prediction(len(late) / (0.9 * seconds), p50, p95, p99, loads)
 
 
-def _idle(free_at: list[float], moment: float) -> int:
-    """Other slots that are idle at a moment: the first of them to look takes the job."""
-    return sum(free < moment for free in free_at)
+def capacity(costs: Costs, line: Line) -> float:
+    """Wafers a second where the queue is never empty."""
+    return simulate(costs, line, offered_per_s=200.0, seconds=120.0).per_s
+
+
+def measure(bundle: Path, levels: tuple[int, ...], folder: Path, count: int = 20) -> Costs:
+    """Time the parts one by one, CPU seconds."""
+    torch.set_num_threads(1)  # as a replica has; threads that wait for each other would be counted as work
+    manifest = make_bundle(folder / "measured", levels, bundle)
+    classifier = Classifier(load_bundle(folder / "measured"), "cpu")
+    contents = list(itertools.islice(wafers(folder / "parts", 10_000), count))
+    path = folder / "one.001"
+    began = time.process_time()
+    for content in contents:
+        path.write_bytes(content)
+        (reader,) = open_captures(path)
+        patches = np.stack([patch.pixels for patch in cut(reader, manifest.recipe.domain_tiling)])
+    inspect_s = (time.process_time() - began) / count
+    few, many = (patches[:1], np.resize(patches, (BATCH, *patches.shape[1:])))
+    seconds = []
+    for pixels in (few, many):
+        classifier.predict(pixels)
+        began = time.process_time()
+        for _ in range(5):
+            classifier.predict(pixels)
+        seconds.append((time.process_time() - began) / 5)
+    patch_s = (seconds[1] - seconds[0]) / (BATCH - 1)
+    with prepared(folder / "home", folder / "measured") as rig:
+
+        class Instant:
+            manifest = classifier.manifest
+            answer = classifier.predict(patches)
+
+            def classify(self, pixels: np.ndarray) -> object:
+                return self.answer if len(pixels) == len(patches) else classifier.predict(pixels)
+
+        place = Workplace(rig.database, rig.spool, "measuring")
+        for content in contents:
+            rig.send(content)
+        began = time.process_time()
+        while work_once(place, lambda _, **__: Instant()):  # type: ignore[arg-type, return-value]
+            pass
+        whole_s = (time.process_time() - began) / count
+    return Costs(inspect_s, max(0.001, whole_s - inspect_s), max(0.0, seconds[0] - patch_s), patch_s, len(patches))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fabs", type=int, default=50)
+    parser.add_argument("--wafers-per-day", type=float, default=100_000)
+    parser.add_argument("--bundle", type=Path)
+    arguments = parser.parse_args()
+    peak_per_s = PEAK * arguments.wafers_per_day / 86_400
+    for levels in ((0,), (0, 1, 2, 3)):
+        with tempfile.TemporaryDirectory() as scratch:
+            costs = measure(arguments.bundle, levels, Path(scratch))
+        say(what="costs", levels=levels, **vars(costs))
+        one = capacity(costs, Line())
+        say(what="one inspector, one classifier, two cores", wafers_per_s=one, wafers_per_day=one * 86_400)
+        # each fab has a line of its own: how many cores keep p95 below 2 s in its busiest hour?
+        for cores in range(2, 65, 2):
+            line = Line(cores=cores, inspectors=max(1, cores // 8), classifiers=max(1, cores - 1))
+            found = simulate(costs, line, peak_per_s, seconds=600.0)
+            if found.p95_s < 2.0 and found.per_s > 0.95 * peak_per_s:
+                break
+        first = max((name for name in found.loads if name != "cores"), key=found.loads.__getitem__)
+        say(what="a fab's busiest hour", offered_per_s=peak_per_s, cores=cores, p95_s=found.p95_s, loads=found.loads,
+            saturates_first=first, all_fabs_cores=arguments.fabs * cores)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from benchmarks.queueing import predict
+from benchmarks import queueing
 from benchmarks.serving_rig import Rig, make_bundle, say, service, wafers
 from services.records.session import now
 from services.records.tables import JobState
@@ -139,7 +139,10 @@ def main() -> None:
             cpu_s = (rig.usage().cpu_s - before.cpu_s) / (arguments.wafers + WARM_UP)
             say(what="capacity", wafers_per_s=rate, wafers_per_day=rate * 86_400, cpu_ms_per_wafer=1000 * cpu_s)
             load(rig, contents, LOAD * rate, arguments.minutes * 24)
-            say(what="predicted", **predict(rate, LOAD * rate, slots=4, seconds=3600))
+            costs = queueing.measure(arguments.bundle, (0,), folder / "parts")
+            could = queueing.capacity(costs, queueing.Line())
+            played = queueing.simulate(costs, queueing.Line(), LOAD * rate)
+            say(what="predicted from the parts", capacity_per_s=could, costs=vars(costs), **vars(played))
             overload(rig, contents, OVERLOAD * rate, arguments.minutes * 60)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -207,6 +207,11 @@ def service(
         yield rig
     finally:
         rig.stop()
+
+
+def prepared(home: Path, bundle: Path) -> AbstractContextManager[Rig]:
+    """Everything but the processes: database, spool and bundle, for whoever wants to work in this one."""
+    return service(home, bundle, parts=())
 
 
 def bare_rate(bundle: Path, patches: np.ndarray, seconds: float, threads: int = 1) -> tuple[float, float]:

@@ -26,7 +26,8 @@ def run_serve(settings: Settings) -> None:
     """
     lay_foundation(settings).database.close()  # replicas open their own; tables must exist before they do
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # 30 s are too few while everything else starts, too
+    # Ray runs its workers at niceness 15, behind everything else on the machine: here they are the service.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     address = os.environ.get("RAY_ADDRESS")
     if address:
         ray.init(address=address, log_to_driver=False)

@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.up import environment_of
-from tests.services.conftest import (
-    MakeBundle,
-    make_bundle,  # noqa: F401 - a fixture
-)
+from tests.services.conftest import MakeBundle, make_bundle, wafers  # noqa: F401 - fixtures
 from tests.services.serving.service import Service
 
 pytestmark = [
@@ -25,7 +22,11 @@ pytestmark = [
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
-def test_serve_run_inspects_wafers(tmp_path: Path, make_bundle: MakeBundle, wafers: list[Path]) -> None:  # noqa: F811
+def test_serve_run_inspects_wafers(
+    tmp_path: Path,
+    make_bundle: MakeBundle,  # noqa: F811
+    wafers: list[Path],  # noqa: F811
+) -> None:
     service = Service(tmp_path, make_bundle)
     service.release(1)
     environment = {
@@ -33,8 +34,8 @@ def test_serve_run_inspects_wafers(tmp_path: Path, make_bundle: MakeBundle, wafe
         **environment_of(service.settings),
         "WAFERWATCH_HOME": str(tmp_path),
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": 8, "GPU": 1}),
-        "RAY_raylet_start_wait_time_s": "120",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
         "PYTHONPATH": str(DEPLOY.parent),
     }
     log = tmp_path / "serve.log"

@@ -151,16 +151,11 @@ def test_threads_do_not_disturb_each_other(make_bundle: MakeBundle) -> None:
             same(one, other)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_changes_little(
-    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
-) -> None:
-    """What happens on a GPU, tried with the CPU's autocast."""
-    classifier = Classifier(make_bundle(views=SYMMETRIES[:2]))
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_the_recipes_choice_and_changes_little(make_bundle: MakeBundle, precision: str) -> None:
     pixels = patches(64)
-    full = classifier.predict(pixels)
-    monkeypatch.setattr(classifier, "precision", lambda: torch.autocast("cpu", dtype=dtype))
-    half = classifier.predict(pixels)
+    full = Classifier(make_bundle(views=SYMMETRIES[:2])).predict(pixels)
+    half = Classifier(make_bundle(views=SYMMETRIES[:2], precision=precision)).predict(pixels)
     assert half.probabilities.dtype == np.float32
     assert 0 < np.abs(full.probabilities - half.probabilities).max() < 0.02
     np.testing.assert_allclose(half.novelty, full.novelty, atol=0.05)

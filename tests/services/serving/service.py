@@ -89,14 +89,40 @@ def eventually(condition: Callable[[], bool], seconds: float) -> bool:
 def ray_for_tests(settings: Settings, cpus: int = 2) -> Iterator[None]:
     """The Serve application on a Ray of this test's own; killed, not asked, where a fault left it in pieces."""
     import ray
+
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as `waferwatch serve` does
+    ray.init(
+        address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, object_store_memory=80_000_000
+    )
+    with _application(settings):
+        yield
+
+
+@contextmanager
+def two_nodes_for_tests(settings: Settings) -> Iterator[None]:
+    """The same on a cluster of two nodes of one CPU each, on this machine."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        cluster.add_node(**node)
+        ray.init(address=cluster.address, log_to_driver=False)
+        with _application(settings):
+            yield
+    finally:
+        cluster.shutdown()
+
+
+@contextmanager
+def _application(settings: Settings) -> Iterator[None]:
+    import ray
     from ray import serve
 
     from services.serving.app import APP_NAME, build
 
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
-    ray.init(
-        address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, object_store_memory=80_000_000
-    )
     try:
         serve.start(proxy_location="Disabled")
         serve.run(build(settings), name=APP_NAME, route_prefix=None)
