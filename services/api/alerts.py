@@ -160,7 +160,7 @@ def decide(
 
 
 def _version(if_match: str | None) -> int:
-    text = (if_match or "").strip().removeprefix("W/").strip('"')
+    text = (if_match or "").strip().removeprefix("W/").strip('"').partition("-")[0]
     if not text.isdecimal():
         raise InputError(
             "version of the alert is missing",

@@ -1,8 +1,10 @@
 """The web application: API and dashboard in one uvicorn, apart from Ray: operators work while the rest restarts.
 
-SecurityHeaders → LastResort → CountedRequests → SameOrigin → Rates → Access → Backpressure → BodyGuard → routes
+SecurityHeaders → LastResort → CountedRequests → SameOrigin → Rates → Access → Backpressure → BodyGuard
+→ Idempotency → Unchanged → routes
 """
 
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -17,6 +19,7 @@ from services.api import (
     captures,
     clusters,
     defects,
+    events,
     health,
     inspections,
     jobs,
@@ -34,15 +37,18 @@ from services.api import (
 from services.api.access import Access, Keys
 from services.api.backpressure import Backpressure
 from services.api.bundle_shelf import BundleShelf
+from services.api.description import describe, operation_id
 from services.api.drawing_store import DrawingStore, Opener
 from services.api.explaining import Explaining
 from services.api.guards import BodyGuard, SameOrigin, SecurityHeaders
+from services.api.idempotency import Idempotency
 from services.api.model_shelf import Models, ModelShelf
 from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
 from services.api.pulse import Pulse
 from services.api.rates import Rates
 from services.api.schemas import PREFIX
+from services.api.unchanged import Unchanged
 from services.api.watching import CountedRequests
 from services.api.wiring import Accept, Wiring
 from services.dashboard import (
@@ -106,6 +112,7 @@ def create_app(
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
         middleware=_layers(settings, database, keys, metrics),
     )
     drawings = DrawingStore(settings.spool_dir, settings.home / "drawings", opener)
@@ -142,6 +149,7 @@ def create_app(
         clusters,
         routing,
         thresholds,
+        events,
         health,
     )
     people = (
@@ -164,6 +172,7 @@ def create_app(
     for module in (*machines, *people):
         app.include_router(module.routes)
     app.state.doors = Doors(app.routes)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -182,6 +191,8 @@ def _layers(settings: Settings, database: Database, keys: Keys, metrics: Metrics
         Middleware(Access, keys=keys, page=problem_page),
         Middleware(Backpressure, database=database, most=settings.queue_limit, paths=_UPLOADS, page=problem_page),
         Middleware(BodyGuard, limits_bytes=dict.fromkeys(_UPLOADS, settings.upload_limit_bytes)),
+        Middleware(Idempotency, database=database),
+        Middleware(Unchanged),
     ]
 
 

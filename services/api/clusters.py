@@ -3,17 +3,19 @@
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from services.access.roles import Role
 from services.api.labels import Named
 from services.api.needs import needs
+from services.api.paging import Limit, PageCursor, next_of, page_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, Answer, InspectionAnswer
+from services.api.schemas import PREFIX, Answer, Asked, InspectionAnswer, Listing
 from services.api.wiring import Caller, Wired, Wiring
 from services.records import clusters as records
 from services.records.clusters import Cluster
 from services.records.labels import add_labels
+from services.records.views import Cursor
 
 MEDOIDS = 6
 """Members that a cluster is shown by, the most typical ones."""
@@ -46,10 +48,8 @@ class ClusterAnswer(Answer):
         )
 
 
-class ClusterNaming(BaseModel):
+class ClusterNaming(Asked):
     """A name for what a cluster shows."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     label: str = Field(min_length=1, max_length=80, examples=["Comet"])
     note: str = Field("", max_length=2000)
@@ -57,10 +57,12 @@ class ClusterNaming(BaseModel):
 
 
 @routes.get("")
-def clusters(wired: Wired) -> list[ClusterAnswer]:
+def clusters(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[ClusterAnswer]:
     """Clusters with captures that nobody has named, those with most of them first."""
     with wired.database.read() as session:
-        return [ClusterAnswer.of(one) for one in records.clusters(session)]
+        found = records.clusters(session)
+    page = page_of(found, lambda one: Cursor(one.opened_at, str(one.number)), limit=limit, after=cursor)
+    return Listing(items=[ClusterAnswer.of(one) for one in page.items], next=next_of(page))
 
 
 @routes.get("/{number}", responses=MISSING)

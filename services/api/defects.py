@@ -27,7 +27,7 @@ PICTURE_PX = 800
 _REACH = 0.02
 """How far from a place a defect may be to be meant, as a share of the diameter."""
 Place = Annotated[float, Query(ge=0, le=1, description="Fraction of the wafer's frame.")]
-routes = APIRouter(prefix=f"{PREFIX}/inspections", tags=["maps"])
+routes = APIRouter(prefix=f"{PREFIX}/inspections", tags=["defects"])
 
 
 class DefectAnswer(Answer):

@@ -5,13 +5,13 @@ from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from services.access.roles import Role
 from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, Answer, JobAnswer, Listing
+from services.api.schemas import PREFIX, Answer, Asked, JobAnswer, Listing
 from services.api.wiring import Caller, Wired, Wiring
 from services.jobs import cancel, hurry
 from services.jobs.reinspecting import FILES_AT_ONCE, Wish, reinspect
@@ -26,18 +26,14 @@ MOST_FILES = 10_000
 routes = APIRouter(prefix=PREFIX, tags=["jobs"])
 
 
-class Hurry(BaseModel):
+class Hurry(Asked):
     """How urgent a job is from now on."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    priority: Priority
+    priority: Priority = Field(strict=False)
 
 
-class Reinspection(BaseModel):
+class Reinspection(Asked):
     """Which inspections shall be made again, and with what; what is null does not matter."""
-
-    model_config = ConfigDict(extra="forbid")
 
     bundle: str = Field(description="Digest of an installed bundle, or an alias.", examples=["champion"])
     lot: str | None = None
@@ -46,9 +42,9 @@ class Reinspection(BaseModel):
     tool: str | None = None
     label: str | None = Field(None, description="The capture's own label.")
     unknown: bool | None = Field(None, description="True: refused a label; false: given one.")
-    since: datetime | None = Field(None, description="Recorded from then on, with zone.")
-    until: datetime | None = Field(None, description="Recorded before, with zone.")
-    priority: Priority = Priority.BACKFILL
+    since: datetime | None = Field(None, strict=False, description="Recorded from then on, with zone.")
+    until: datetime | None = Field(None, strict=False, description="Recorded before, with zone.")
+    priority: Priority = Field(Priority.BACKFILL, strict=False)
     dry_run: bool = Field(False, description="Count only.")
 
 

@@ -4,16 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.domain.label import PEOPLE, Agreement
 from services.access.roles import Role
 from services.api.needs import needs
-from services.api.paging import Limit
-from services.api.schemas import PREFIX, Answer, InspectionAnswer
+from services.api.paging import EPOCH, Limit, PageCursor, next_of, page_of
+from services.api.schemas import PREFIX, Answer, Asked, InspectionAnswer, Listing
 from services.api.wiring import Caller, Wired
 from services.records.labelling import LabelledCapture, Queue, labelled, queue
 from services.records.labels import Labelled, add_labels, labels
+from services.records.views import Cursor
 
 routes = APIRouter(prefix=PREFIX, tags=["labels"])
 
@@ -67,10 +68,8 @@ class OpinionAnswer(Answer):
         )  # fmt: skip
 
 
-class Naming(BaseModel):
+class Naming(Asked):
     """A name for what some inspections' captures show."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     inspections: list[str] = Field(min_length=1, max_length=1000)
     label: str = Field(min_length=1, max_length=80, examples=["Comet"])
@@ -85,28 +84,42 @@ class Named(Answer):
 
 @routes.get("/label-queue")
 def label_queue(
-    wired: Wired, caller: Caller, waits_for: Annotated[Queue, Query(alias="queue")] = Queue.UNCERTAIN, limit: Limit = 50
-) -> list[InspectionAnswer]:
+    *,
+    wired: Wired,
+    caller: Caller,
+    waits_for: Annotated[Queue, Query(alias="queue")] = Queue.UNCERTAIN,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Listing[InspectionAnswer]:
     """Inspections whose captures you should label next: `uncertain`, `second` opinion wanted, or `disputed`."""
     with wired.database.read() as session:
-        return [InspectionAnswer.of(one) for one in queue(session, waits_for, reader=caller.name, limit=limit)]
+        behind = None if cursor is None else cursor.id
+        found = queue(session, waits_for, reader=caller.name, limit=limit + 1, after=behind)
+    end = Cursor(found[limit - 1].recorded_at, found[limit - 1].id) if len(found) > limit else None
+    return Listing(items=[InspectionAnswer.of(one) for one in found[:limit]], next=end and str(end))
 
 
 @routes.get("/labels/opinions")
 def opinions(
     wired: Wired,
     people: Annotated[int, Query(ge=1, le=9, description="How many must say the same to agree.")] = PEOPLE,
-) -> list[OpinionAnswer]:
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Listing[OpinionAnswer]:
     """Every labelled capture with what people make of it; data sets take those that are `agreed`."""
     with wired.database.read() as session:
-        return [OpinionAnswer.of(one) for one in labelled(session, people)]
+        found = labelled(session, people)
+    page = page_of(found, lambda one: Cursor(EPOCH, one.capture_id), limit=limit, after=cursor)
+    return Listing(items=[OpinionAnswer.of(one) for one in page.items], next=next_of(page))
 
 
 @routes.get("/labels")
-def newest_words(wired: Wired) -> list[LabelAnswer]:
+def newest_words(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[LabelAnswer]:
     """The newest word about every capture somebody named, the last one said first."""
     with wired.database.read() as session:
-        return [LabelAnswer.of(one) for one in labels(session)]
+        found = labels(session)
+    page = page_of(found, lambda one: Cursor(one.at, one.capture_id), limit=limit, after=cursor)
+    return Listing(items=[LabelAnswer.of(one) for one in page.items], next=next_of(page))
 
 
 @routes.post("/labels", status_code=201, responses={404: {"description": "No such inspection."}})

@@ -3,16 +3,18 @@
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from models.domain.errors import InputError, RetryableError
 from pipelines.registry import Version
 from services.access.roles import Principal, Role
 from services.api.needs import needs
+from services.api.paging import Limit, PageCursor, next_of, page_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, Answer
+from services.api.schemas import PREFIX, Answer, Asked, Listing
 from services.api.wiring import Caller, Wired, Wiring
 from services.records.journal import write_down
+from services.records.views import Cursor
 
 routes = APIRouter(prefix=f"{PREFIX}/models", tags=["models"])
 
@@ -41,22 +43,23 @@ class VersionAnswer(Answer):
         )  # fmt: skip
 
 
-class Promotion(BaseModel):
+class Promotion(Asked):
     """A decision about who judges."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"seen": "2", "note": ""}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seen": "2", "note": ""}]})
 
     seen: str | None = Field(description="The version that held the alias when you decided; null if none did.")
     note: str = Field("", max_length=2000, description="Why; needed if the gate refused the version.")
 
 
 @routes.get("", responses={503: {"description": "The registry does not answer, and never did."}})
-def versions(wired: Wired) -> list[VersionAnswer]:
+def versions(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[VersionAnswer]:
     """The versions of the model, the newest first; the last known ones while the registry is away."""
     found = wired.models.look()
     if found.as_of is None:
         raise RetryableError("the registry does not answer", got=found.complaint)
-    return [VersionAnswer.of(one) for one in found.versions]
+    page = page_of(found.versions, lambda one: Cursor(one.registered_at, one.number), limit=limit, after=cursor)
+    return Listing(items=[VersionAnswer.of(one) for one in page.items], next=next_of(page))
 
 
 @routes.post(

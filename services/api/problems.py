@@ -93,6 +93,7 @@ _STATUS_OF_CODE = {
     "job-state": HTTPStatus.CONFLICT,
     "routing-stale": HTTPStatus.CONFLICT,
     "over-quota": HTTPStatus.TOO_MANY_REQUESTS,
+    "idempotency-at-work": HTTPStatus.CONFLICT,
     "version-missing": HTTPStatus.PRECONDITION_REQUIRED,
 }
 """Errors of the services that are told apart by their code."""
@@ -117,8 +118,11 @@ ProblemPage = Callable[[Request, Problem], Response]
 """Draws a problem for people; given by the dashboard, so that the API does not know how pages look."""
 
 
-def problem_of(error: WaferwatchError) -> Problem:
-    """The answer to an error of ours."""
+def problem_of(error: WaferwatchError | HTTPException) -> Problem:
+    """The answer to an error, of ours or of the framework."""
+    if isinstance(error, HTTPException):
+        detail = str(error.detail)
+        return Problem(error.status_code, HTTPStatus(error.status_code).name.lower().replace("_", "-"), detail, detail)
     by_kind = next(status for kind, status in _STATUS if isinstance(error, kind))
     status = _STATUS_OF_CODE.get(error.code, by_kind)
     parts = error.complaint
@@ -165,9 +169,7 @@ def handle_errors(app: FastAPI, page: ProblemPage | None) -> None:
         assert isinstance(error, HTTPException)
         if exhausted := exhaustion_in(error.__cause__, request.url.path):  # the framework calls it a bad request
             return await ours(request, exhausted)
-        detail = str(error.detail)
-        code = HTTPStatus(error.status_code).name.lower().replace("_", "-")
-        response = respond(request, Problem(error.status_code, code, detail, detail), page)
+        response = respond(request, problem_of(error), page)
         response.headers.update(error.headers or {})
         return response
 

@@ -20,9 +20,11 @@ from services.api.routing_schemas import (
 )
 from services.api.schemas import PREFIX, Listing
 from services.api.wiring import Caller, Wired, Wiring
+from services.records.queries import number_in
 from services.records.route_tables import ShadowOutcome
 from services.records.session import now
 from services.records.shadows import route_counts, shadow_counts, shadow_looks
+from services.records.views import Cursor
 from services.routing.history import apply, history, in_force, plain_routing
 from services.serving.bundle_store import BundleStore
 
@@ -56,10 +58,13 @@ def put_into_force(change: RoutingOrder, wired: Wired, caller: Caller) -> Routin
 
 
 @routes.get("/routing/history")
-def changes(wired: Wired, limit: Limit = 50) -> list[RoutingChangeAnswer]:
+def changes(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[RoutingChangeAnswer]:
     """Every routing that was in force, the newest first; `waferwatch` as actor took something back by itself."""
     with wired.database.read() as session:
-        return [RoutingChangeAnswer.of(change) for change in history(session, limit=limit)]
+        before = None if cursor is None else number_in(cursor)
+        found = history(session, limit=limit + 1, before=before)
+    end = Cursor(found[limit - 1].at, str(found[limit - 1].number)) if len(found) > limit else None
+    return Listing(items=[RoutingChangeAnswer.of(one) for one in found[:limit]], next=end and str(end))
 
 
 @routes.get("/routing/counts")

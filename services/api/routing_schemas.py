@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.domain.inspection import BundleRef
-from services.api.schemas import Answer, BundleAnswer
+from services.api.schemas import Answer, Asked, BundleAnswer
 from services.records.route_tables import ShadowOutcome
 from services.records.shadows import RouteCount, ShadowCount, ShadowLook
 from services.routing.history import RoutingChange
@@ -40,10 +40,8 @@ class RoutingAnswer(Answer):
     bundles: list[BundleOnRoute]
 
 
-class RoutingOrder(BaseModel):
+class RoutingOrder(Asked):
     """A routing that shall hold."""
-
-    model_config = ConfigDict(extra="forbid")
 
     routing: Routing
     note: str = Field(min_length=1, max_length=2000, description="Why; kept in the history.")

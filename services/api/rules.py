@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from models.domain.alert import Severity
 from services.access.roles import Role
 from services.alerting.replay import Fired, replay
 from services.alerting.rule_file import Rules, rules_at
 from services.api.needs import needs
-from services.api.schemas import PREFIX, Answer
+from services.api.schemas import PREFIX, Answer, Asked
 from services.api.wiring import Wired
 from services.records.bad_actors import BadActor, alert_rate, bad_actors
 from services.records.session import now
@@ -20,10 +20,8 @@ routes = APIRouter(prefix=PREFIX, tags=["alerts"])
 LONGEST_DAYS = 92
 
 
-class RulesTrial(BaseModel):
+class RulesTrial(Asked):
     """Rules to try on recorded history."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: str | None = Field(None, max_length=200_000, description="A file of rules (YAML); null = those in force.")
     days: float = Field(7, gt=0, le=LONGEST_DAYS, description="How far back.")

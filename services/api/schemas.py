@@ -23,6 +23,12 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Asked(BaseModel):
+    """Base of all bodies: exact types (`true` is no number, `"1"` is none either) and nothing we do not know."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
 class Listing(Answer, Generic[Item]):
     """One page of a list; ask again with `cursor=next` for the one behind it."""
 
@@ -351,30 +357,26 @@ class CommonalityAnswer(Answer):
     q: float = Field(description="Share of false findings to be expected among those as sure as this one.")
 
 
-class AlertChange(BaseModel):
+class AlertChange(Asked):
     """A decision about an alert."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"version": 1, "note": ""}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "note": ""}]})
 
     version: int | None = Field(None, description="The version you saw; or send it as If-Match.")
     note: str = Field("", max_length=2000, description="Why; kept in the history.")
     disposition: Disposition | None = Field(None, strict=False, description="Reason code of a closing decision.")
 
 
-class Assignment(BaseModel):
+class Assignment(Asked):
     """Who shall work on an alert."""
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", json_schema_extra={"examples": [{"version": 1, "to": "Zoë"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "to": "Zoë"}]})
 
     version: int | None = Field(None, description="The version you saw; or send it as If-Match.")
     to: str = Field(max_length=80)
 
 
-class Comment(BaseModel):
+class Comment(Asked):
     """A note for an alert's history."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
     text: str = Field(min_length=1, max_length=2000, examples=["Chuck 2 looks worn."])

@@ -4,34 +4,35 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from models.domain.alert import SilenceKind
 from services.access.roles import Role
 from services.alerting.silencing import Wish, add_silence, end_silence
 from services.api.needs import needs
-from services.api.schemas import PREFIX, Answer
+from services.api.paging import Limit, PageCursor, next_of, page_of
+from services.api.schemas import PREFIX, Answer, Asked, Listing
 from services.api.wiring import Caller, Wired
 from services.records.session import now
 from services.records.silences import Silence, silences
+from services.records.views import Cursor
 
 routes = APIRouter(prefix=f"{PREFIX}/silences", tags=["alerts"])
 
 
-class SilenceWish(BaseModel):
+class SilenceWish(Asked):
     """What shall be quiet: everything named must fit, and at least one thing must be named."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"tool": "SP5-02", "until": "2026-03-01T18:00:00+00:00", "reason": "chuck is being replaced"}]
         },
     )
 
     reason: str = Field(min_length=1, max_length=2000, description="Why; kept.")
-    until: AwareDatetime = Field(description="When it ends; at most 30 days ahead.")
-    starts_at: AwareDatetime | None = Field(None, description="When it begins; null = now.")
-    kind: SilenceKind = Field(SilenceKind.SILENCE, description="Maintenance opens no alert at all.")
+    until: AwareDatetime = Field(strict=False, description="When it ends; at most 30 days ahead.")
+    starts_at: AwareDatetime | None = Field(None, strict=False, description="When it begins; null = now.")
+    kind: SilenceKind = Field(SilenceKind.SILENCE, strict=False, description="Maintenance opens no alert at all.")
     every_days: int | None = Field(None, ge=1, le=366, description="Maintenance that comes back; null = once.")
     rule: str | None = Field(None, examples=["pattern"])
     pattern: str | None = Field(None, examples=["Scratch"])
@@ -73,12 +74,17 @@ class SilenceAnswer(Answer):
 
 @routes.get("")
 def listed(
-    wired: Wired, days: Annotated[int, Query(ge=0, le=366, description="Also those that ended so long ago.")] = 0
-) -> list[SilenceAnswer]:
+    wired: Wired,
+    days: Annotated[int, Query(ge=0, le=366, description="Also those that ended so long ago.")] = 0,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Listing[SilenceAnswer]:
     """Silences that hold or will hold, the last to end first."""
     with wired.database.read() as session:
         moment = now(session)
-        return [SilenceAnswer.of(one, moment) for one in silences(session, since=moment - timedelta(days=days))]
+        found = silences(session, since=moment - timedelta(days=days))
+    page = page_of(found, lambda one: Cursor(one.until, str(one.id)), limit=limit, after=cursor)
+    return Listing(items=[SilenceAnswer.of(one, moment) for one in page.items], next=next_of(page))
 
 
 @routes.post("", status_code=201)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from models.bundle import Bundle, load_bundle
 from models.domain.inspection import BundleRef
@@ -12,7 +12,7 @@ from models.effect import BUDGETS, Effect, effect_of, thresholds_for
 from models.manifest import Thresholds
 from services.access.roles import Role
 from services.api.needs import needs
-from services.api.schemas import PREFIX, Answer, BundleAnswer
+from services.api.schemas import PREFIX, Answer, Asked, BundleAnswer
 from services.api.wiring import Caller, Wired, Wiring
 from services.routing.thresholds import ThresholdOrder, change
 from services.serving.bundle_store import BundleStore
@@ -66,10 +66,10 @@ class RouteThresholdsAnswer(Answer):
     choices: list[EffectAnswer] = Field(description="The usual budgets.")
 
 
-class ThresholdChange(BaseModel):
+class ThresholdChange(Asked):
     """Thresholds that shall hold: a budget or a novelty threshold, a confidence threshold, or both."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     budget: float | None = Field(None, gt=0, lt=1, examples=[0.01])
     novelty: float | None = None

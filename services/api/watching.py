@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.telemetry.metrics import Metrics
 
-STREAMS = ("/live",)
+STREAMS = ("/live", "/api/v1/events")
 
 
 class CountedRequests:

@@ -10,7 +10,7 @@ journal                          who did what; rows are only ever added, each ca
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.access.roles import Role
@@ -105,6 +105,22 @@ class OidcRoundRow(Base):
     back: Mapped[str]
     """The page they wanted."""
     expires_at: Mapped[datetime]
+
+
+class KeptAnswerRow(Base):
+    """The answer to a request that carried an Idempotency-Key, for its repeats."""
+
+    __tablename__ = "kept_answer"
+
+    name: Mapped[Sha256] = mapped_column(primary_key=True)
+    """Hash of caller and key."""
+    fingerprint: Mapped[Sha256]
+    """Hash of what was asked for."""
+    claimed_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    """None while the request is at work."""
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class JournalRow(Base):

@@ -71,9 +71,12 @@ def in_force(session: Session) -> RoutingChange | None:
     return found[0] if found else None
 
 
-def history(session: Session, *, limit: int = 50) -> tuple[RoutingChange, ...]:
-    """The changes, the newest first."""
-    rows = session.scalars(select(RoutingRow).order_by(RoutingRow.number.desc()).limit(limit))
+def history(session: Session, *, limit: int = 50, before: int | None = None) -> tuple[RoutingChange, ...]:
+    """The changes, the newest first; those before a number, if it is given."""
+    wanted = select(RoutingRow).order_by(RoutingRow.number.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(RoutingRow.number < before)
+    rows = session.scalars(wanted)
     return tuple(
         RoutingChange(row.number, row.at, row.actor, row.note, Routing.parse(row.content, f"routing {row.number}"))
         for row in rows

@@ -29,8 +29,8 @@ def test_a_silence_from_beginning_to_end(service: Service) -> None:
     assert service.client.post(f"/api/v1/silences/{number}/end").json()["ended_by"] == "local"
     assert service.client.post(f"/api/v1/silences/{number}/end").status_code == 409
     assert service.client.post("/api/v1/silences/99/end").status_code == 404
-    assert service.client.get("/api/v1/silences").json() == []
-    assert [one["id"] for one in service.client.get("/api/v1/silences?days=1").json()] == [number]
+    assert service.client.get("/api/v1/silences").json()["items"] == []
+    assert [one["id"] for one in service.client.get("/api/v1/silences?days=1").json()["items"]] == [number]
 
 
 def test_what_is_missing_in_a_silence_is_said(service: Service) -> None:

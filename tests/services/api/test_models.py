@@ -13,7 +13,7 @@ def deeds(service: Service) -> list[tuple[str, str, object]]:
 
 
 def test_versions_are_told_with_what_the_gate_said(serve: Serve) -> None:
-    third, second, _ = serve(models_known=FakeModels()).client.get("/api/v1/models").json()
+    third, second, _ = serve(models_known=FakeModels()).client.get("/api/v1/models").json()["items"]
     assert (third["version"], third["gate"], second["aliases"]) == ("3", "refused", ["champion"])
     assert third["against_figures"]["test.recall.Scratch"] == 0.66
 

@@ -41,7 +41,7 @@ def test_the_routing_in_force_says_what_its_routes_mean(service: Service) -> Non
     applied = service.client.get("/api/v1/routing").json()
     assert (applied["number"], applied["applied_by"]) == (1, "Zoë")
     assert applied["routing"]["rules"][1]["canary"]["share"] == 0.2
-    assert [one["note"] for one in service.client.get("/api/v1/routing/history").json()] == ["trial"]
+    assert [one["note"] for one in service.client.get("/api/v1/routing/history").json()["items"]] == ["trial"]
 
 
 def test_a_routing_is_put_into_force_by_whoever_saw_the_last_one(service: Service) -> None:

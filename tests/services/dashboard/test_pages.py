@@ -102,7 +102,7 @@ def test_strangers_are_named_and_leave_the_inbox(service: Service) -> None:  # n
         "/unknown/name", data={"inspection": [one], "name": "Ring", "back": f"/inspections/{one}"}
     )
     assert answer.headers["location"] == f"/inspections/{one}"
-    labels = service.client.get("/api/v1/labels").json()
+    labels = service.client.get("/api/v1/labels").json()["items"]
     assert [(label["capture_name"], label["label"]) for label in labels] == [("one.001", "Ring"), ("two.001", "Comet")]
     assert "two.001,LOT7,Comet,local" in service.client.get("/labels.csv").text
     assert service.client.post("/unknown/name", data={"inspection": [one], "name": " "}).status_code == 422
@@ -112,7 +112,7 @@ def test_what_joins_a_named_group_is_told_its_name(service: Service) -> None:  #
     clustering = Clustering(service.database)
     found(service, "one", None), found(service, "two", None)
     clustering.refresh()
-    (group,) = service.client.get("/api/v1/clusters").json()
+    (group,) = service.client.get("/api/v1/clusters").json()["items"]
     assert (group["id"], group["size"], group["unnamed"], group["name"], len(group["medoids"])) == (1, 2, 2, None, 2)
     named = service.client.post("/api/v1/clusters/1/name", json={"label": "Comet", "but": [group["inspections"][1]]})
     assert (named.status_code, named.json()) == (201, {"captures": 1})
@@ -121,11 +121,11 @@ def test_what_joins_a_named_group_is_told_its_name(service: Service) -> None:  #
     page = service.client.get("/unknown", headers=HTML).text
     assert "looks like Comet" in page
     assert 'value="Comet"' in page
-    (group,) = service.client.get("/api/v1/clusters").json()
+    (group,) = service.client.get("/api/v1/clusters").json()["items"]
     assert (group["id"], group["size"], group["unnamed"], group["name"]) == (1, 3, 2, "Comet")
     assert late in group["inspections"]
     assert service.client.post("/api/v1/clusters/1/name", json={"label": "Comet"}).json() == {"captures": 2}
-    assert service.client.get("/api/v1/clusters").json() == []
+    assert service.client.get("/api/v1/clusters").json()["items"] == []
     assert service.client.get("/api/v1/clusters/1").json()["name"] == "Comet"
     assert service.client.get("/api/v1/clusters/9").status_code == 404
     assert "Nothing unknown waits" in shown(service, "/unknown")
