@@ -27,7 +27,7 @@ from pipelines.ingestion.wafer_maps import DieMap
 
 
 def open_captures(
-    uri: str | Path, *, limits: Limits | None = None, options: ReadOptions | None = None
+    uri: str | Path, *, limits: Limits | None = None, options: ReadOptions | None = None, sha256: str | None = None
 ) -> Iterator[CaptureReader]:
     """Readers of all captures in a file, in the order of the file.
 
@@ -38,6 +38,7 @@ def open_captures(
         uri: local path, or a URI of a scheme in `sources.SCHEMES`.
         limits: how much the file may ask for.
         options: what the file does not say.
+        sha256: of a local file's content, where it is known, as of all files in a spool: it is not hashed again.
 
     Raises:
         InputError: no such file, of a format we do not read, or broken; `complaint` says where and why.
@@ -45,7 +46,7 @@ def open_captures(
         RetryableError: it is not complete (yet), or an object store does not answer.
     """
     limits, options = limits or Limits(), options or ReadOptions()
-    source = fetch(uri, limits, options.storage)
+    source = fetch(uri, limits, options.storage, sha256)
     yield from _open(source, limits, options, depth=0)
 
 

@@ -64,13 +64,16 @@ class SourceFile:
         return Path(self.name).name
 
 
-def fetch(uri: str | Path, limits: Limits, storage: Mapping[str, Any] | None = None) -> SourceFile:
+def fetch(
+    uri: str | Path, limits: Limits, storage: Mapping[str, Any] | None = None, sha256: str | None = None
+) -> SourceFile:
     """Make a file local.
 
     Args:
         uri: local path, `file://`, `s3://`, `gs://` or `az://`.
         limits: `file_bytes` counts.
         storage: options for fsspec, such as `endpoint_url`; credentials come from the environment.
+        sha256: of a local file's content, if it is known; None = hash it.
 
     Raises:
         InputError: there is no such file, or it is a directory or device.
@@ -81,18 +84,18 @@ def fetch(uri: str | Path, limits: Limits, storage: Mapping[str, Any] | None = N
     text = str(uri)
     scheme, separator, rest = text.partition("://")
     if not separator or isinstance(uri, Path):
-        return local_file(Path(text), limits)
+        return local_file(Path(text), limits, sha256)
     if "::" in text or scheme not in SCHEMES:
         raise UnsafeInputError(
             "cannot read from there", where=text, expected=" | ".join(f"{known}://" for known in SCHEMES), got=scheme
         )
     if scheme == "file":
-        return local_file(Path("/" + rest.lstrip("/")), limits)
+        return local_file(Path("/" + rest.lstrip("/")), limits, sha256)
     return _download(text, scheme, limits, storage or {})
 
 
-def local_file(path: Path, limits: Limits) -> SourceFile:
-    """A local file, checked and hashed.
+def local_file(path: Path, limits: Limits, sha256: str | None = None) -> SourceFile:
+    """A local file, checked, and hashed if its hash is not known.
 
     Raises:
         InputError: no such regular file.
@@ -114,7 +117,7 @@ def local_file(path: Path, limits: Limits) -> SourceFile:
         raise InputError("not a file", where=str(path), expected="a regular file", code="no-such-file")
     with os.fdopen(handle, "rb") as stream:
         _check_size(status.st_size, limits.file_bytes, str(path))
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256 or hashlib.file_digest(stream, "sha256").hexdigest()
     return SourceFile(str(path), path, status.st_size, digest)
 
 

@@ -91,7 +91,8 @@ class Try:
                 remedy="is the spool folder mounted on this machine?",
                 code="spool-missing",
             )
-        return open_captures(self._spooled, limits=self._place.limits, options=self._place.options)
+        place, known = self._place, self._lease.sha256
+        return open_captures(self._spooled, limits=place.limits, options=place.options, sha256=known)
 
     def _inspect(self, reader: CaptureReader, dispatch: Dispatch) -> None:
         """Judge along the capture's lane; what a canary's bundle cannot judge, the rule's own bundle does."""
