@@ -54,6 +54,7 @@ from services.api.wiring import Accept, Wiring
 from services.dashboard import (
     accounts,
     actions,
+    attention,
     labelling,
     live,
     logging_in,
@@ -156,6 +157,7 @@ def create_app(
         pages,
         reasons,
         actions,
+        attention,
         logging_in,
         accounts,
         unknown,

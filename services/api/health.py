@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from models.domain.errors import RetryableError
 from services.access.roles import Role
+from services.alerting.rule_file import rules_at
 from services.api.needs import needs, open_to_all
 from services.api.schemas import Answer
 from services.api.wiring import Wired, Wiring
@@ -98,4 +99,6 @@ def readyz(wired: Wired, response: Response) -> Ready:
 @needs(Role.METRICS)
 def metrics(wired: Wired) -> Response:
     """For Prometheus."""
-    return Response(expose(wired.metrics.registry, lambda: standing(wired).health), media_type=CONTENT_TYPE)
+    budget = rules_at(wired.settings.rules).budget.in_10_min
+    body = expose(wired.metrics.registry, lambda: standing(wired).health, budget)
+    return Response(body, media_type=CONTENT_TYPE)

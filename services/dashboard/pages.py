@@ -16,8 +16,10 @@ from services.dashboard.glance import alert_tiles
 from services.dashboard.looks import address, page, part
 from services.dashboard.reading import Reading, read_verdict, rows
 from services.records import queries
+from services.records.commonality import commonality_of
 from services.records.labels import label_of, names_in_use
 from services.records.queries import LIVE, AlertFilter, InspectionFilter
+from services.records.silences import silences_of
 from services.records.views import InspectionSummary, NumberedVerdict
 
 ALERTS_SHOWN = 50
@@ -28,9 +30,12 @@ STATES = {
     "live": ("Needs you", LIVE),
     "open": ("Open", (AlertState.OPEN,)),
     "acknowledged": ("Acknowledged", (AlertState.ACKNOWLEDGED,)),
+    "silenced": ("Silenced", LIVE),
     "closed": ("Closed", (AlertState.RESOLVED, AlertState.FALSE_ALARM)),
     "all": ("All", tuple(AlertState)),
 }
+_SILENCED = {"live": False, "silenced": True}
+"""Whether a list is of silenced alerts, of others, or of both."""
 Text = Annotated[str, Query(max_length=200)]
 Part = Annotated[str | None, Query(alias="part")]
 """Given where an open page asks for its list alone."""
@@ -69,7 +74,14 @@ def alerts(
     )
     beat = wired.pulse.beat()
     with wired.database.read() as session:
-        found = queries.alerts(session, states=STATES[state][1], which=which, limit=ALERTS_SHOWN, after=cursor)
+        found = queries.alerts(
+            session,
+            states=STATES[state][1],
+            which=which,
+            silenced=_SILENCED.get(state),
+            limit=ALERTS_SHOWN,
+            after=cursor,
+        )
         tiles = [] if part_ else alert_tiles(session, beat)
     query = {"state": state, "severity": severity, "pattern": pattern, "product": product, "step": step, "tool": tool}
     context = {
@@ -111,8 +123,12 @@ def alert_page(request: Request, wired: Wiring, alert_id: int, stale: str = "") 
             raise NotFoundError("no such alert", where=str(alert_id), remedy="see /alerts")
         chain_whole = first_broken(session, alert_id) is None
         own = queries.gravest(session, detail.inspection.id) if detail.inspection else ()
+        quiet = silences_of(session, detail.summary)
+        shared = commonality_of(session, detail.summary)
     context = {
         "alert": detail.summary,
+        "quiet": quiet,
+        "shared": shared,
         "detail": detail,
         "chain_whole": chain_whole,
         "reading": _read(wired, detail.inspection, own) if detail.inspection else None,

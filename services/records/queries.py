@@ -12,6 +12,7 @@ from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
 from models.domain.verdict import Reason
 from services.records.alert_tables import IS_OPEN, AlertEventRow, AlertOccurrenceRow, AlertRow
+from services.records.bad_actors import SLOT, opened_since
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
 from services.records.session import ReadSession, now
 from services.records.silences import active_silences, is_silenced
@@ -292,6 +293,7 @@ def health(session: ReadSession) -> Health:
         unsent=unsent,
         oldest_unsent_at=oldest_unsent,
         given_up=session.scalar(select(func.count()).select_from(OutboxRow).where(IS_GIVEN_UP)) or 0,
+        opened=opened_since(session, now(session) - SLOT),
     )
 
 

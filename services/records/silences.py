@@ -8,7 +8,9 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from models.domain.alert import Fingerprint, SilenceKind
 from services.records.alert_tables import AlertRow, SilenceRow
+from services.records.session import now
 from services.records.sightings import Session
+from services.records.views import AlertSummary
 
 NAMED = ("rule", "pattern", "product", "step", "tool")
 """What a silence may name; each is a column of alerts, too."""
@@ -59,6 +61,12 @@ def active_silences(session: Session, at: datetime) -> tuple[Silence, ...]:
     """Those that hold at a moment; few."""
     wanted = select(SilenceRow).where(SilenceRow.starts_at <= at, SilenceRow.until > at).order_by(SilenceRow.id)
     return tuple(view(row) for row in session.scalars(wanted))
+
+
+def silences_of(session: Session, alert: AlertSummary) -> tuple[Silence, ...]:
+    """Those that concern an alert now."""
+    fingerprint = Fingerprint(alert.rule, alert.pattern, alert.product, alert.step, alert.tool)
+    return tuple(one for one in active_silences(session, now(session)) if one.fits(fingerprint))
 
 
 def is_silenced(active: Sequence[Silence]) -> ColumnElement[bool]:

@@ -230,6 +230,7 @@ class Health:
         unsent: messages not yet sent.
         oldest_unsent_at: since when the oldest of them waits.
         given_up: messages that no receiver took.
+        opened: alerts opened in the last ten minutes.
     """
 
     at: datetime
@@ -239,6 +240,7 @@ class Health:
     unsent: int
     oldest_unsent_at: datetime | None
     given_up: int
+    opened: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ HealthSource = Callable[[], Health]
 class StateCollector(Collector):
     """Gauges of what the database holds; `waferwatch_database_up` is 0 and the others are absent while it is away."""
 
-    def __init__(self, health: HealthSource) -> None:
-        self._health = health
+    def __init__(self, health: HealthSource, budget: float) -> None:
+        self._health, self._budget = health, budget
 
     def describe(self) -> Iterable[Metric]:
         """Nothing ahead of time: registering must not ask the database."""
@@ -58,6 +58,11 @@ class StateCollector(Collector):
         yield _since("outbox_oldest", "Since when the oldest unsent message waits; 0 = none.", health.oldest_unsent_at)
         yield GaugeMetricFamily(f"{PREFIX}_outbox_unsent_messages", "Messages not yet sent.", value=health.unsent)
         yield GaugeMetricFamily(
+            f"{PREFIX}_alert_budget_used_ratio",
+            "Alerts opened in ten minutes over what the operators can answer in them (EEMUA 191); 10 is a flood.",
+            value=health.opened / self._budget,
+        )
+        yield GaugeMetricFamily(
             f"{PREFIX}_outbox_undeliverable_messages", "Messages that no receiver took.", value=health.given_up
         )
 
@@ -69,15 +74,16 @@ def _since(name: str, text: str, moment: datetime | None) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}_timestamp_seconds", text, value=moment.timestamp() if moment else 0.0)
 
 
-def expose(registry: CollectorRegistry, health: HealthSource) -> bytes:
+def expose(registry: CollectorRegistry, health: HealthSource, budget: float = 1.0) -> bytes:
     """All metrics as text.
 
     Args:
         registry: of this process; not read if several processes share PROMETHEUS_MULTIPROC_DIR, which it is part of.
         health: reads the state of record.
+        budget: alerts that the operators together can answer in ten minutes.
     """
     state = CollectorRegistry(auto_describe=False)
-    state.register(StateCollector(health))
+    state.register(StateCollector(health, budget))
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

@@ -53,7 +53,7 @@ def test_every_alert_is_tested_and_has_its_page(rule: dict[str, dict[str, str]])
 
 def exposed_names() -> set[str]:
     """Every name a scrape of ours can hold."""
-    healthy = Health(datetime.now(UTC), {}, {}, None, 0, None, 0)
+    healthy = Health(datetime.now(UTC), {}, {}, None, 0, None, 0, 0)
     metrics = Metrics(CollectorRegistry())
     exposed = expose(metrics.registry, lambda: healthy).decode()
     names = set(re.findall(r"^# TYPE (\w+)", exposed, re.MULTILINE))
