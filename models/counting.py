@@ -16,7 +16,11 @@ from models.recipe import CountRecipe
 
 
 def presence(verdict: Verdict, normal: str | None) -> float:
-    """Probability that something is there: that it is not normal, as far as a verdict tells (its two likeliest)."""
+    """Probability that something is there: that it is not normal.
+
+    Where normal is neither of a verdict's two likeliest labels it is at most as likely as the second of them, and as
+    what they leave over: the least that presence can be is returned, which is never below one half.
+    """
     if verdict.reason is Reason.NOT_INSPECTED:
         return 0.0
     if normal is None:
@@ -25,7 +29,7 @@ def presence(verdict: Verdict, normal: str | None) -> float:
         return 1 - verdict.confidence
     if verdict.runner_up == normal:
         return 1 - verdict.runner_up_confidence
-    return min(1.0, verdict.confidence + verdict.runner_up_confidence)
+    return min(1.0, max(1 - verdict.runner_up_confidence, verdict.confidence + verdict.runner_up_confidence))
 
 
 def objects(verdicts: Sequence[Verdict], normal: str | None, recipe: CountRecipe) -> tuple[Verdict, ...]:

@@ -62,6 +62,7 @@ def test_presence_is_what_is_not_normal() -> None:
     assert presence(said("sand", 0.9, "pup", 0.1), "sand") == pytest.approx(0.1)
     assert presence(said("pup", 0.6, "sand", 0.3), "sand") == pytest.approx(0.7)
     assert presence(said("pup", 0.4, "cow", 0.35), "sand") == pytest.approx(0.75)
+    assert presence(said("pup", 0.3, "cow", 0.25), "sand") == pytest.approx(0.75), "sand is no likelier than cow"
     assert presence(said("pup", 0.4, "cow", 0.35), None) == pytest.approx(0.4)
     nobody_looked = Verdict(Window(Level(3, 512, 512), 0, 0, TILE, TILE), None, 0.0, 0.0, Reason.NOT_INSPECTED)
     assert presence(nobody_looked, "sand") == 0
