@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
+from models.bundle import load_bundle
+from models.classifier import Classifier
 from pipelines.benchmark.contest import Role
+from pipelines.benchmark.trained import Trained
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.patches import PatchSet
 from pipelines.evaluation.answers import Answers
+from pipelines.evaluation.judging import embeddings_of
+
+Floats = NDArray[np.float32]
 
 _SIDE = 32
 """Pixels a side that are compared: finer ones only tell one lot's noise from another's, and cost sixteen times."""
@@ -23,7 +29,7 @@ class PixelNeighbours:
     Attributes:
         tile: side of the patches before they are made smaller.
         channels: of the patches.
-        k: neighbours asked; an odd number, as two sides may tie.
+        k: neighbours asked.
     """
 
     tile: int
@@ -33,7 +39,7 @@ class PixelNeighbours:
     @property
     def name(self) -> str:
         """For the table."""
-        return f"{self.k} nearest in pixels"
+        return f"{self.k} nearest, pixels"
 
     @property
     def role(self) -> Role:
@@ -42,15 +48,42 @@ class PixelNeighbours:
 
     def answer(self, data_dir: Path, work_dir: Path) -> Answers:  # noqa: ARG002 - the Protocol's signature
         """Compare each test patch with all training patches."""
-        patches = load_patches(data_dir, tile=self.tile, channels=self.channels, splits=("train", "test"))
-        patches = patches.only(patches.known)
-        train, test = patches.split("train"), patches.split("test")
-        return by_neighbours(small(train), small(test), train, test, self.k)
+        train, test = _sides(data_dir, self.tile, self.channels)
+        return by_neighbours(_vectors(train), _vectors(test), train, test, self.k)
 
 
-def by_neighbours(
-    seen: NDArray[np.float32], asked: NDArray[np.float32], train: PatchSet, test: PatchSet, k: int
-) -> Answers:
+@dataclass(frozen=True, slots=True)
+class EmbeddingNeighbours:
+    """The most frequent label among the nearest training patches, by cosine of a trained network's embeddings.
+
+    Attributes:
+        of: the recipe whose network embeds; the fold's bundle is trained if it is not there yet.
+        k: neighbours asked.
+    """
+
+    of: Trained
+    k: int = 5
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        return f"{self.k} nearest, embeddings"
+
+    @property
+    def role(self) -> Role:
+        """A baseline: the same features without the trained head."""
+        return Role.BASELINE
+
+    def answer(self, data_dir: Path, work_dir: Path) -> Answers:
+        """Compare each test patch with all training patches."""
+        classifier = Classifier(load_bundle(self.of.bundle(data_dir, work_dir)))
+        train, test = _sides(data_dir, self.of.recipe.tiling.tile, self.of.recipe.channels)
+        return by_neighbours(
+            embeddings_of(classifier, train.pixels), embeddings_of(classifier, test.pixels), train, test, self.k
+        )
+
+
+def by_neighbours(seen: Floats, asked: Floats, train: PatchSet, test: PatchSet, k: int) -> Answers:
     """Answers by the majority of the k nearest; each class by itself where several may lie on one patch.
 
     Args:
@@ -70,11 +103,22 @@ def by_neighbours(
     return Answers.unrefused(test.labels, test.groups, test.targets, stated)
 
 
-def small(patches: PatchSet) -> NDArray[np.float32]:
-    """Pixels as vectors (N, D): means over blocks, so that each side has at most 32; what was inspected is left out."""
-    pixels = patches.pixels[..., :1] if patches.pixels.shape[3] == 2 else patches.pixels
+def reduced(pixels: NDArray[np.generic]) -> Floats:
+    """Means over square blocks, so that each side has at most 32 pixels: (N, S, S, C) → float32 (N, s, s, C)."""
     n, side, _, channels = pixels.shape
     block = -(-side // _SIDE)
-    whole = side // block * block
-    cells = pixels[:, :whole, :whole].reshape(n, whole // block, block, whole // block, block, channels)
-    return np.asarray(cells.mean((2, 4), dtype=np.float32).reshape(n, -1))
+    cells = side // block
+    whole = pixels[:, : cells * block, : cells * block].reshape(n, cells, block, cells, block, channels)
+    return np.asarray(whole.mean((2, 4), dtype=np.float32))
+
+
+def _sides(data_dir: Path, tile: int, channels: int) -> tuple[PatchSet, PatchSet]:
+    patches = load_patches(data_dir, tile=tile, channels=channels, splits=("train", "test"))
+    patches = patches.only(patches.known)
+    return patches.split("train"), patches.split("test")
+
+
+def _vectors(patches: PatchSet) -> Floats:
+    """Reduced pixels (N, D); of a wafer its defects alone, for what was inspected names the product."""
+    pixels = patches.pixels[..., :1] if patches.pixels.shape[3] == 2 else patches.pixels
+    return reduced(pixels).reshape(len(patches), -1)

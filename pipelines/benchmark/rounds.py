@@ -95,6 +95,6 @@ def published(path: str | Path, source: Source, work_dir: str | Path) -> Rounds:
         ConfigurationError: the data name no published split.
     """
     place = Path(work_dir) / "published"
-    dataset_at(path, source, place, ImportOptions(published=True))
+    dataset_at(path, source, place, ImportOptions(by="published"))
     manifest = read_dataset_manifest(place / "data")
     return Rounds(f"published split; validation by {manifest.grouped_by} within its training part", {"0": place})

@@ -103,6 +103,9 @@ def mixedwm38(
 def sealions(
     patches: Annotated[Path, typer.Argument(help="CSV with path, class, frame of labelled patches, or a dataset.")],
     out: Out,
+    dots: Annotated[
+        Path | None, typer.Option(help="CSV with frame, row, col, class: patches of whole frames come along.")
+    ] = None,
     recipe: RecipeFile = None,
     k: Folds = 5,
     only: Only = None,
@@ -111,11 +114,20 @@ def sealions(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Sea-lion patches, k-fold by frame: neighbouring patches overlap, so a split by patch would leak."""
+    """Sea-lion patches, k-fold by frame: neighbouring patches overlap, so a split by patch would leak.
+
+    All females and pups of the published patches are of one frame: without --dots nobody could learn them when it is
+    tested.
+
+    Example: waferwatch benchmark sealions patches.csv --dots points.csv --out benchmarks/sealions
+    """
     from pipelines.benchmark import dataset_at, k_fold
     from pipelines.dataset.import_ import ImportOptions
 
-    data = dataset_at(patches, "folders", out, ImportOptions(normal="backgrounds"))
+    if dots is None:
+        data = dataset_at(patches, "folders", out, ImportOptions(normal="backgrounds"))
+    else:
+        data = dataset_at(dots, "dots", out, ImportOptions(normal="backgrounds", patches=patches))
     rounds = k_fold(data, out, k, only, seed=seed)
     _compete(rounds, _recipe(recipe, "aerial"), baselines=baselines, threads=threads, as_json=as_json)
 
@@ -233,7 +245,8 @@ def _compete(rounds: "Rounds", recipe: "Recipe", *, baselines: bool, threads: in
     from pipelines.evaluation.answers import Answers
 
     _use(threads)
-    contestants: Sequence[Contestant] = (*(usual_baselines(recipe) if baselines else ()), Trained(recipe))
+    ours = Trained(recipe)
+    contestants: Sequence[Contestant] = (*(usual_baselines(ours) if baselines else ()), ours)
     terminal.print(f"{rounds.protocol}; {len(contestants)} contestants", highlight=False, markup=False)
 
     def tell(fold: str, name: str, answers: Answers) -> None:
