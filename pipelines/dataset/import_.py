@@ -7,6 +7,7 @@ then duplicates go, the split is made, and the rows are written again with their
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.domain.errors import ConfigurationError, InputError
 from models.domain.verdict import Labels
+from pipelines.dataset.dividing import By, split_as_published, split_by_time
 from pipelines.dataset.duplicates import find_duplicates
 from pipelines.dataset.manifest import DatasetManifest, Findings, dataset_fingerprint, write_dataset_manifest
 from pipelines.dataset.patches import targets_of
@@ -28,12 +30,10 @@ from pipelines.dataset.sources.mixedwm38 import MIXTURE, open_mixedwm38, single_
 from pipelines.dataset.sources.origin import Origin
 from pipelines.dataset.sources.pictures import open_pictures
 from pipelines.dataset.sources.wafer_table import open_wafer_table
-from pipelines.dataset.split import SPLITS, assign_groups, classes_in_few_groups, split_by_group
+from pipelines.dataset.split import SPLITS, classes_in_few_groups, split_by_group
 
 Source = Literal["wafers-parquet", "wm811k", "mixedwm38", "klarf", "folders", "dots"]
 
-_VALID = 0.15
-"""Of what a published split lets one learn from: for the epoch, the temperature and the thresholds."""
 _BATCH_BYTES = 32 << 20
 """Rows are written in batches of about this size: memory stays small however many points a wafer has."""
 
@@ -51,7 +51,7 @@ class ImportOptions:
         patches: table of further patches that comes along with dots.
         replace: overwrite an existing dataset.
         single: of MixedWM38 learn single patterns alone; mixtures of several are unknown.
-        published: test on what the publishers of the data mark as test, instead of splitting anew.
+        by: split by group with class balance, by time, or as the publishers of the data did.
     """
 
     name: str | None = None
@@ -62,7 +62,7 @@ class ImportOptions:
     patches: Path | None = None
     replace: bool = False
     single: bool = False
-    published: bool = False
+    by: By = "group"
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class _Index:
     groups: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
     published: list[str | None] = field(default_factory=list)
+    taken: list[datetime | None] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     """Where samples belong already; '' = to be decided."""
 
@@ -83,6 +84,7 @@ class _Index:
         self.groups.append(sample.group)
         self.origins.append(sample.origin)
         self.published.append(sample.published)
+        self.taken.append(sample.taken)
         self.splits.append(sample.split)
 
     def homes(self, unknown: Sequence[str]) -> list[str]:
@@ -281,35 +283,27 @@ def _split(
     splits = np.full(len(labels), "test", dtype="<U5")
     known = np.flatnonzero(learnable)
     known_groups = [group for group, may in zip(groups, learnable, strict=True) if may]
-    if options.published:
-        to_learn = np.flatnonzero(learnable & ~_published_test([index.published[i] for i in kept]))
-        places = assign_groups(targets[to_learn], [groups[i] for i in to_learn], (1 - _VALID, _VALID), options.seed)
-        splits[to_learn] = np.where(places == 0, "train", "valid")
-    else:
-        homes = index.homes(options.unknown)
-        splits[known] = np.array([homes[i] for i in kept])[known]
-        new = np.array([i for i in known if not splits[i]], dtype=np.int64)
-        if new.size:
-            splits[new] = split_by_group(targets[new], [groups[i] for i in new], seed=options.seed)
+    splits[known] = _divided(index, [kept[i] for i in known.tolist()], targets[known], known_groups, options)
     everything = [*names, origin.normal or "nothing"]
     few = tuple(everything[k] for k in classes_in_few_groups(targets[known], known_groups))
     return splits, few
 
 
-def _published_test(sides: Sequence[str | None]) -> NDArray[np.bool_]:
-    """(N,), True where the publishers test.
-
-    Raises:
-        ConfigurationError: they name no split, or only one side of it.
-    """
-    if set(sides) != {"train", "test"}:
-        counted = {str(side): sides.count(side) for side in sorted(set(sides), key=str)}
-        raise ConfigurationError(
-            "no published split",
-            expected="every sample marked as train or test, and both there (LSWMD.pkl as published)",
-            got=str(counted),
-        )
-    return np.array([side == "test" for side in sides])
+def _divided(
+    index: _Index, rows: Sequence[int], targets: NDArray[np.uint8], groups: Sequence[str], options: ImportOptions
+) -> NDArray[np.str_]:
+    match options.by:
+        case "published":
+            return split_as_published(targets, groups, [index.published[i] for i in rows], options.seed)
+        case "time":
+            return split_by_time(groups, [index.taken[i] for i in rows])
+        case "group":
+            homes = index.homes(options.unknown)
+            splits = np.array([homes[i] for i in rows], dtype="<U5")
+            new = np.flatnonzero(splits == "")
+            if new.size:
+                splits[new] = split_by_group(targets[new], [groups[i] for i in new.tolist()], seed=options.seed)
+            return splits
 
 
 def _counts(splits: NDArray[np.str_], labels: Sequence[tuple[str, ...]], known: Labels) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ renders the same dataset anew, with the very code that renders when serving.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ class Sample:
         group: what must stay on one side of a split: a lot, a flight, a frame.
         payload: the data itself.
         origin: where it came from (file and row), for reports.
+        taken: when it was inspected; None where nobody says.
         published: the side its publishers put it on, `train` or `test`; None where they do not say.
         split: the split it belongs to already; '' = to be decided. Its group stays there with it.
     """
@@ -52,6 +54,7 @@ class Sample:
     payload: Payload
     origin: str
     published: Literal["train", "test"] | None = None
+    taken: datetime | None = None
     split: str = ""
 
 

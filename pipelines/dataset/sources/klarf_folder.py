@@ -63,4 +63,5 @@ def _samples(folder: Path, rows: list[dict[str, str]]) -> Iterator[Sample]:
             points = getattr(wafers[place], "points", None)
             if points is None:
                 raise InputError("not a wafer of points", where=f"{name}:{place}", expected="a KLARF wafer")
-            yield Sample((row["pattern"],), row["lot"], points, f"{name}:{place}")
+            taken = wafers[place].capture.provenance.inspected_at
+            yield Sample((row["pattern"],), row["lot"], points, f"{name}:{place}", taken=taken)

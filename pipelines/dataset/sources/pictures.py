@@ -1,8 +1,9 @@
-"""Patches in class folders (`…/CLASS/file.png`), with an optional table that names each one's class and frame."""
+"""Patches in class folders (`…/CLASS/file.png`), with an optional table that names each one's class, frame and time."""
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,22 @@ from PIL import Image, UnidentifiedImageError
 from models.domain.errors import InputError
 from pipelines.dataset.samples import Picture, Sample
 from pipelines.dataset.sources.origin import Origin
+from pipelines.dataset.sources.wafer_table import moment
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _GROUPS = ("frame", "group", "flight", "lot")
 LARGEST_PX = 4096
 """A patch is small; a larger picture is a capture, to be cut first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One picture of a table: its file, class, what it must not be torn from, and when it was taken."""
+
+    file: Path
+    label: str
+    group: str | None = None
+    time: str | None = None
 
 
 def open_pictures(path: Path, *, normal: str | None = None) -> Origin:
@@ -35,7 +47,7 @@ def open_pictures(path: Path, *, normal: str | None = None) -> Origin:
         note = (
             "frames are not known: each picture is its own group; give a CSV with path,class,frame for honest figures"
         )
-        listed = [(file, file.parent.name, None) for file in files]
+        listed = [Listed(file, file.parent.name) for file in files]
         return Origin(_samples(path, listed), normal, exclusive=True, grouped_by="sample", notes=(note,))
     return _open_table(path, normal)
 
@@ -50,16 +62,21 @@ def _open_table(path: Path, normal: str | None) -> Origin:
     if not rows or not rows[0].keys() >= {"path", "class"}:
         got = ", ".join(rows[0]) if rows else "no rows"
         raise InputError("table of pictures lacks columns", where=str(path), expected="path, class, frame", got=got)
-    listed = [(path.parent / row["path"], row["class"], (row[column] or None) if column else None) for row in rows]
-    lost = sum(group is None for _, _, group in listed)
+    listed = [
+        Listed(path.parent / row["path"], row["class"], (row[column] or None) if column else None, row.get("time"))
+        for row in rows
+    ]
+    lost = sum(one.group is None for one in listed)
     notes = (f"{lost} pictures name no {column or 'frame'}: each of them is its own group",) if lost else ()
     return Origin(_samples(path.parent, listed), normal, exclusive=True, grouped_by=column or "sample", notes=notes)
 
 
-def _samples(folder: Path, listed: Sequence[tuple[Path, str, str | None]]) -> Iterator[Sample]:
-    for file, label, group in listed:
-        origin = str(file.relative_to(folder))
-        yield Sample((label,), group or f"alone:{origin}", Picture(as_png(read_pixels(file))), origin)
+def _samples(folder: Path, listed: Sequence[Listed]) -> Iterator[Sample]:
+    for one in listed:
+        origin = str(one.file.relative_to(folder))
+        picture = Picture(as_png(read_pixels(one.file)))
+        group = one.group or f"alone:{origin}"
+        yield Sample((one.label,), group, picture, origin, taken=moment(one.time, origin))
 
 
 def read_pixels(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -1,9 +1,11 @@
-"""Wafer maps in Parquet: columns `height, width, map`, `label` or `labels`; where known `lot_group`, `official_test`.
+"""Wafer maps in Parquet: columns `height, width, map` and `label` or `labels`, and more where it is known.
 
+`lot_group` keeps wafers together, `time` and `official_test` divide them as `ImportOptions.by` says.
 `map` holds the die states row by row as bytes (uint8): 0 no die, 1 pass, 2 fail.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def open_wafer_table(path: Path, *, normal: str | None = None) -> Origin:
         "width",
         "map",
         "labels" if listed else "label",
-        *(name for name in ("lot_group", "official_test") if name in names),
+        *(name for name in ("lot_group", "time", "official_test") if name in names),
     ]
     return Origin(
         samples=_samples(file, path, wanted),
@@ -79,8 +81,23 @@ def _sample(record: dict[str, Any], origin: str, row: int) -> Sample:
         group=str(row if lot is None else lot),
         payload=die_map(record["map"], record["height"], record["width"], origin),
         origin=origin,
+        taken=moment(record.get("time"), origin),
         published=None if tested is None else "test" if tested else "train",
     )
+
+
+def moment(value: datetime | str | None, where: str) -> datetime | None:
+    """A time from a table: a timestamp, or ISO 8601 text; None or empty = not known.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise InputError("not a time", where=where, expected="ISO 8601", got=repr(value)[:40]) from error
 
 
 def die_map(states: bytes, height: int, width: int, origin: str) -> DieMap:

@@ -60,13 +60,13 @@ def test_the_published_split_is_kept_and_its_training_part_divided_by_lot(tmp_pa
     rows = pq.read_table(table(tmp_path / "w.parquet"))
     tested = pa.array([lot >= 20 for lot in rows.column("lot_group").to_pylist()])
     pq.write_table(rows.append_column("official_test", tested), tmp_path / "o.parquet")
-    import_dataset("wafers-parquet", tmp_path / "o.parquet", tmp_path / "data", ImportOptions(published=True))
+    import_dataset("wafers-parquet", tmp_path / "o.parquet", tmp_path / "data", ImportOptions(by="published"))
     found = pq.read_table(tmp_path / "data/samples.parquet", columns=["group", "split"]).to_pylist()
     assert {row["group"] for row in found if row["split"] == "test"} == {str(lot) for lot in range(20, 30)}
     sides = [{row["group"] for row in found if row["split"] == side} for side in ("train", "valid")]
     assert len(sides[0] | sides[1]) == len(sides[0]) + len(sides[1]) == 20
     with pytest.raises(ConfigurationError, match="no published split"):
-        import_dataset("wafers-parquet", tmp_path / "w.parquet", tmp_path / "x", ImportOptions(published=True))
+        import_dataset("wafers-parquet", tmp_path / "w.parquet", tmp_path / "x", ImportOptions(by="published"))
 
 
 def test_fingerprint_is_of_the_content_not_of_the_file(tmp_path: Path) -> None:
