@@ -6,31 +6,26 @@ load it (`pipelines.released_model`). No pickle anywhere.
 """
 
 import json
-import platform
-import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models.bundle import BundleManifest, load_bundle, register_version
 from models.domain.errors import ConfigurationError, RetryableError
-from models.manifest import CARD, MANIFEST, REFERENCE, WEIGHTS, read_manifest
+from models.manifest import MANIFEST, read_manifest
 from pipelines.mlflow_store import experiment_id, mlflow_client, unavailable
-from pipelines.release_gate import GateResult, gate
+from pipelines.registered import BUNDLE, lay_out, track_inputs
+from pipelines.release_gate import FALSE_ALARM_BUDGET, GateResult, gate
 
 EXPERIMENT = "waferwatch-releases"
 PREVIOUS = "previous"
 """Alias of the champion before this one: `roll_back` returns to it."""
 CHALLENGER = "challenger"
 """Alias of the last bundle the gate refused."""
-_BUNDLE = "bundle"
+_GATE = "gate"
 _TAG_CHARACTERS = 4000
 """MLflow refuses longer values of tags."""
 Remeasure = Callable[[Path], Mapping[str, float]]
@@ -43,7 +38,7 @@ class Release:
 
     Attributes:
         name: of the model in the registry.
-        version: it got.
+        version: it got; its run holds the gate's report and the bundle's.
         alias: it holds now.
         digest: of the bundle.
         gate: what the comparison with the champion said.
@@ -65,6 +60,7 @@ def release(
     force: bool = False,
     propose: bool = False,
     remeasure: Remeasure | None = None,
+    false_alarms: float = FALSE_ALARM_BUDGET,
 ) -> Release:
     """Register a bundle and give it an alias, unless it is worse than the one that holds it.
 
@@ -78,6 +74,7 @@ def release(
         force: release although the gate refuses; noted in the registry.
         propose: only register it as challenger, with what the gate says: a person promotes it (`registry.promote`).
         remeasure: measures the holder of the alias on the data the new bundle was measured on, where those differ.
+        false_alarms: share of normal patches that may be called defective.
 
     Raises:
         ConfigurationError: the bundle is damaged, or the gate refuses it (says why).
@@ -89,9 +86,9 @@ def release(
     with answering(tracking_uri):
         holder = version_of(client, name, alias)
         champion = _champion(client, name, holder, manifest, remeasure)
-        result = gate(manifest, champion, holder)
+        result = gate(manifest, champion, holder, false_alarms=false_alarms)
         wins = not propose and (result.passed or force)
-        version = _register(client, name, Path(bundle_dir), manifest, tracking_uri)
+        version = _register(client, name, Path(bundle_dir), result, tracking_uri)
         notes = {"gate": "passed" if result.passed else "forced" if force and wins else "refused"}
         if result.reasons:
             notes["gate.reasons"] = "; ".join(result.reasons)[:_TAG_CHARACTERS]
@@ -108,7 +105,7 @@ def release(
         raise ConfigurationError(
             "the gate refuses this bundle",
             where=f"{name} version {version}, now '{CHALLENGER}'",
-            expected=f"no worse than version {result.compared_with}",
+            expected=f"false alarms within {false_alarms:.1%}, and no step back from version {holder or 'none'}",
             got="; ".join(result.reasons),
             remedy="improve it, or force the release",
             code="gate-refused",
@@ -197,8 +194,8 @@ def fetch_released(name: str, alias: str, tracking_uri: str, into: str | Path) -
     return target
 
 
-def _register(client: Any, name: str, bundle_dir: Path, manifest: BundleManifest, tracking_uri: str) -> str:
-    """Upload the bundle as a new version of the model; returns the version."""
+def _register(client: Any, name: str, bundle_dir: Path, result: GateResult, tracking_uri: str) -> str:
+    """Upload the bundle as a new version of the model, the gate's report and its own beside it; returns the version."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     try:
@@ -208,36 +205,27 @@ def _register(client: Any, name: str, bundle_dir: Path, manifest: BundleManifest
             raise
     run = client.create_run(experiment_id(client, tracking_uri, EXPERIMENT), run_name=f"release {name}")
     run_id = str(run.info.run_id)
+    manifest = read_manifest(bundle_dir)
     with tempfile.TemporaryDirectory() as scratch:
-        _lay_out(Path(scratch), bundle_dir, manifest)
+        lay_out(Path(scratch), bundle_dir, manifest)
         client.log_artifacts(run_id, scratch, "model")
+    client.log_text(run_id, result.markdown(), f"{_GATE}.md")
+    client.log_text(run_id, result.to_json(), f"{_GATE}.json")
+    if (bundle_dir / "report").is_dir():
+        client.log_artifacts(run_id, str(bundle_dir / "report"), "report")
+    track_inputs(
+        client,
+        run_id,
+        manifest.recipe,
+        data_name="training data",
+        fingerprint=manifest.data_fingerprint,
+        source=f"dataset {manifest.data_fingerprint}",
+    )
     client.set_terminated(run_id)
     tags = {"digest": manifest.ref.digest, "data.fingerprint": manifest.data_fingerprint}
     tags |= {key: f"{value:.4f}" for key, value in manifest.metrics.items() if key.count(".") == 1}
     source = f"{run.info.artifact_uri}/model"
     return str(client.create_model_version(name, source, run_id, tags=tags).version)
-
-
-def _lay_out(folder: Path, bundle_dir: Path, manifest: BundleManifest) -> None:
-    """The files of a version: the bundle's four, and MLflow's description of what goes in and out."""
-    (folder / _BUNDLE).mkdir()
-    for file in (MANIFEST, WEIGHTS, REFERENCE, CARD):
-        shutil.copyfile(bundle_dir / file, folder / _BUNDLE / file)
-    tile, channels = manifest.recipe.tiling.tile, manifest.recipe.channels
-    spec = f'[{{"type": "tensor", "tensor-spec": {{"dtype": "uint8", "shape": [-1, {tile}, {tile}, {channels}]}}}}]'
-    loader = {
-        "loader_module": "pipelines.released_model",
-        "data": _BUNDLE,
-        "python_version": platform.python_version(),
-    }
-    described = {
-        "flavors": {"python_function": loader},
-        "model_uuid": uuid.uuid4().hex,
-        "signature": {"inputs": spec, "outputs": None, "params": None},
-        "utc_time_created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
-    }
-    (folder / "MLmodel").write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
-    (folder / "requirements.txt").write_text("waferwatch\n", encoding="utf-8")
 
 
 def _champion(
@@ -275,11 +263,24 @@ def compared_figures(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _download(client: Any, name: str, version: str, into: Path, only: str | None = None) -> Path:
-    """Download a version's bundle (or one file of it); returns its folder."""
-    from mlflow.artifacts import download_artifacts  # noqa: PLC0415
+    """Download a version's bundle (or one file of it); returns its folder.
+
+    Raises:
+        ConfigurationError: somebody else registered something else under this name.
+    """
+    from mlflow.artifacts import download_artifacts, list_artifacts  # noqa: PLC0415
 
     uri = client.get_model_version_download_uri(name, version)
-    path = f"{uri}/{_BUNDLE}" + (f"/{only}" if only else "")
+    there = [Path(one.path).name for one in list_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)]
+    if BUNDLE not in there:
+        raise ConfigurationError(
+            "no bundle of ours",
+            where=f"{name} version {version}",
+            expected=f"a folder '{BUNDLE}', as `waferwatch release` registers it",
+            got=", ".join(there) or "nothing",
+            remedy="give the alias back with `waferwatch roll-back`, or release a bundle",
+        )
+    path = f"{uri}/{BUNDLE}" + (f"/{only}" if only else "")
     got = Path(download_artifacts(artifact_uri=path, dst_path=str(into), tracking_uri=client.tracking_uri))
     return got if only is None else got.parent
 

@@ -79,3 +79,21 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty MLflow database; its forty migrations run once."""
+    from pipelines.mlflow_store import mlflow_client
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    mlflow_client(f"sqlite:///{folder / 'mlflow.db'}")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def mlflow_uri(fresh_mlflow: Path, tmp_path: Path) -> str:
+    """An MLflow of one's own."""
+    (tmp_path / "mlflow").mkdir()
+    shutil.copyfile(fresh_mlflow, tmp_path / "mlflow/mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow/mlflow.db'}"

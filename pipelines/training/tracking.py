@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from models.domain.errors import RetryableError
 from models.recipe import Recipe
 from pipelines.dataset.manifest import DatasetManifest
 from pipelines.mlflow_store import experiment_id, mlflow_client
+from pipelines.registered import track_inputs
 from pipelines.training.state import EpochRecord, State
 
 EXPERIMENT = "waferwatch"
@@ -47,6 +49,12 @@ class Tracker:
         )
         self.run_id = str(run.info.run_id)
         self.trouble: Exception | None = None
+        self._try(
+            partial(track_inputs, data_name=dataset.name, fingerprint=dataset.fingerprint, source=dataset.source),
+            self.client,
+            self.run_id,
+            recipe,
+        )
         for name, value in flat(recipe.model_dump(mode="json")).items():
             self._try(self.client.log_param, self.run_id, name, value[:_PARAMETER_CHARACTERS])
 

@@ -1,7 +1,6 @@
 """A small dataset and a small trained bundle, made once: training and MLflow's first start take seconds."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,24 +92,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dataset")
     import_dataset("wafers-parquet", wafers(folder / "w.parquet"), folder / "data", ImportOptions(unknown=("Band",)))
     return folder / "data"
-
-
-@pytest.fixture(scope="session")
-def fresh_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty MLflow database; its forty migrations run once."""
-    from pipelines.mlflow_store import mlflow_client
-
-    folder = tmp_path_factory.mktemp("mlflow")
-    mlflow_client(f"sqlite:///{folder / 'mlflow.db'}")
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def mlflow_uri(fresh_mlflow: Path, tmp_path: Path) -> str:
-    """An MLflow of one's own."""
-    (tmp_path / "mlflow").mkdir()
-    shutil.copyfile(fresh_mlflow, tmp_path / "mlflow/mlflow.db")
-    return f"sqlite:///{tmp_path / 'mlflow/mlflow.db'}"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 from models.bundle import load_bundle, read_manifest, save_bundle
 from models.domain.errors import ConfigurationError, RetryableError
 from pipelines.mlflow_store import mlflow_client
+from pipelines.registered import example_of
 from pipelines.release import fetch_released, release, released_version, roll_back
 from pipelines.training.train import Trained
 
@@ -97,13 +98,32 @@ def test_a_damaged_bundle_is_not_registered(trained: Trained, mlflow_uri: str, t
 def test_no_pickle_is_stored_and_only_what_is_needed(trained: Trained, mlflow_uri: str, tmp_path: Path) -> None:
     release(trained.directory, mlflow_uri)
     stored = [path for path in (tmp_path / "mlflow/mlartifacts").rglob("*") if path.is_file()]
-    assert {path.name for path in stored} - {"registered_model_meta"} == {
-        "MLmodel", "requirements.txt", "bundle.json", "card.md", "weights.safetensors", "reference.safetensors",
-    }  # fmt: skip
+    model = {path.name for path in stored if "report" not in path.parts} - {"registered_model_meta"}
+    assert model == {
+        *("MLmodel", "requirements.txt", "bundle.json", "card.md", "weights.safetensors", "reference.safetensors"),
+        *("input_example.json", "gate.md", "gate.json"),
+    }
+    assert {"card.html", "report.json", "data.json", "confusion.png"} <= {path.name for path in stored}
     for path in stored:
         with pytest.raises(ValueError):
             list(pickletools.genops(path.read_bytes()))
     assert json.loads(next(path for path in stored if path.name == "bundle.json").read_text())["name"] == "small"
+
+
+def test_recipe_and_dataset_are_inputs_of_the_release(trained: Trained, mlflow_uri: str) -> None:
+    version = release(trained.directory, mlflow_uri).version
+    client = mlflow_client(mlflow_uri)
+    run = client.get_run(client.get_model_version("small", version).run_id)
+    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    assert inputs["training"].digest == trained.manifest.data_fingerprint[:36]
+    assert json.loads(inputs["recipe"].source) == trained.manifest.recipe.model_dump(mode="json")
+
+
+def test_the_example_is_what_the_signature_says(trained: Trained) -> None:
+    example = example_of(trained.manifest.recipe)
+    assert (example.shape, example.dtype) == ((1, 16, 16, 2), np.uint8)
+    assert 0 < (example[..., 0] > 0).mean() < 0.1
+    assert (example[..., 1] == 255).all()
 
 
 @pytest.mark.slow
@@ -118,6 +138,10 @@ def test_mlflow_itself_can_load_it_with_pickle_switched_off(
 
         mlflow.set_tracking_uri(mlflow_uri)
         model = mlflow.pyfunc.load_model("models:/small@champion")
+    assert model.metadata.signature.outputs is not None
+    example = model.metadata.load_input_example("models:/small@champion")
+    assert (example.shape, example.dtype) == ((1, 16, 16, 2), np.uint8)
+    assert len(model.predict(example)) == 1
     labels = model.predict(np.zeros((2, 16, 16, 2), np.uint8))
     assert len(labels) == 2
     assert set(labels) <= {"Center", "Edge-Ring", "none", None}
