@@ -138,10 +138,14 @@ class Answers:
             ClassReport(
                 name=name,
                 precision=number(figures.precision[k]),
+                precision_low=number(intervals.precision[0, k]),
+                precision_high=number(intervals.precision[1, k]),
                 recall=number(figures.recall[k]),
-                recall_low=number(intervals.recall_low[k]),
-                recall_high=number(intervals.recall_high[k]),
+                recall_low=number(intervals.recall[0, k]),
+                recall_high=number(intervals.recall[1, k]),
                 f1=number(figures.f1[k]),
+                f1_low=number(intervals.f1[0, k]),
+                f1_high=number(intervals.f1[1, k]),
                 support=int(figures.support[k]),
                 refused=_share(self.refused[self.truth[:, k] > 0]),
             )

@@ -4,6 +4,7 @@ After Mitchell et al., "Model cards for model reporting" (FAT* 2019): what it is
 was measured, where it fails.
 """
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from models.bundle import BundleManifest
 from pipelines.dataset.manifest import DatasetManifest
+from pipelines.evaluation.operating import FALSE_ALARMS, Point
 from pipelines.evaluation.report import Report
 from pipelines.evaluation.table import headlines, percent
 
@@ -19,6 +21,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
 """
 
 
@@ -29,6 +32,14 @@ class Section:
     title: str
     paragraphs: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of a card: what it shows, and its PNG file."""
+
+    title: str
+    file: Path
 
 
 def sections(
@@ -78,8 +89,8 @@ def sections(
     return tuple(parts)
 
 
-def markdown(parts: Sequence[Section]) -> str:
-    """The card as Markdown."""
+def markdown(parts: Sequence[Section], pictures: Sequence[Shown] = ()) -> str:
+    """The card as Markdown; pictures are linked as files beside it."""
     lines: list[str] = []
     for level, part in enumerate(parts):
         lines += [f"{'#' if level == 0 else '##'} {part.title}", ""]
@@ -88,11 +99,13 @@ def markdown(parts: Sequence[Section]) -> str:
         if part.rows:
             header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in part.rows]
             lines += [_line(header), _line(["---"] + ["---:"] * (len(header) - 1)), *map(_line, rows), ""]
+    for picture in pictures:
+        lines += [f"## {picture.title}", "", f"![{picture.title}]({picture.file.name})", ""]
     return "\n".join(lines)
 
 
-def html(parts: Sequence[Section]) -> str:
-    """The card as one HTML page without anything to load."""
+def html(parts: Sequence[Section], pictures: Sequence[Shown] = ()) -> str:
+    """The card as one HTML page without anything to load; pictures are inside it."""
     body: list[str] = []
     for level, part in enumerate(parts):
         tag = "h1" if level == 0 else "h2"
@@ -103,6 +116,10 @@ def html(parts: Sequence[Section]) -> str:
             head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
             cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
             body.append(f"<table><tr>{head}</tr>{cells}</table>")
+    for picture in pictures:
+        content = base64.b64encode(picture.file.read_bytes()).decode()
+        words = escape(picture.title)
+        body.append(f'<h2>{words}</h2><img alt="{words}" src="data:image/png;base64,{content}">')
     title = escape(parts[0].title) if parts else "Model"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
@@ -117,7 +134,7 @@ def write_html(report: Report, path: str | Path) -> None:
 
 
 def _measured(report: Report) -> list[Section]:
-    parts = [Section("Measured", rows=(("figure", "value"), *headlines(report))), _classes(report)]
+    parts = [Section("Measured", rows=(("figure", "value"), *headlines(report))), _classes(report), _operating(report)]
     return [*parts, _confusion(report)] if report.confusion else parts
 
 
@@ -142,20 +159,43 @@ def _data(dataset: DatasetManifest) -> Section:
 
 
 def _classes(report: Report) -> Section:
-    header = ("class", "recall", "95 % over groups", "precision", "F1", "refused", "patches")
+    header = ("class", "recall", "precision", "F1", "refused", "patches")
     rows = tuple(
         (
             row.name,
-            percent(row.recall),
-            f"{percent(row.recall_low)} – {percent(row.recall_high)}",
-            percent(row.precision),
-            "–" if row.f1 is None else f"{row.f1:.3f}",
+            _between(row.recall, row.recall_low, row.recall_high),
+            _between(row.precision, row.precision_low, row.precision_high),
+            _between(row.f1, row.f1_low, row.f1_high),
             percent(row.refused),
             f"{row.support:,}",
         )
         for row in report.classes
     )
-    return Section("Classes", rows=(header, *rows))
+    return Section("Classes", ("In percent, with 95 % intervals from redrawing whole groups.",), (header, *rows))
+
+
+def _between(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" + ("" if low is None or high is None else f" ({100 * low:.0f} – {100 * high:.0f})")
+
+
+def _operating(report: Report) -> Section:
+    header = ("class", "ROC area", "average precision", "cut nearest (0, 1)", f"cut within {FALSE_ALARMS:.0%} others")
+    rows = tuple(
+        (row.name, f"{row.auroc:.3f}", f"{row.average_precision:.3f}", _point(row.nearest), _point(row.at_limit))
+        for row in report.operating
+    )
+    explained = (
+        "Each class as a question of its own: where its calibrated probability can be cut, the share of its patches "
+        "found there and the share of all other patches called it. Verdicts do not use these cuts; they show what a "
+        "class could reach."
+    )
+    return Section("Operating points", (explained,), (header, *rows))
+
+
+def _point(point: Point) -> str:
+    return f"{point.threshold:.2f}: found {percent(point.recall)}, others {percent(point.false_alarms)}"
 
 
 def _confusion(report: Report) -> Section:

@@ -19,6 +19,7 @@ from pipelines.evaluation import metrics
 from pipelines.evaluation.answers import Answers
 from pipelines.evaluation.floor import Floor, trivial_rules
 from pipelines.evaluation.judging import Judged, judge
+from pipelines.evaluation.operating import Curve, curves, operating
 from pipelines.evaluation.report import OpenSetReport, Report
 
 
@@ -146,9 +147,16 @@ def report_on(subject: Subject, patches: PatchSet, judged: Judged, seconds: floa
             metrics.calibration_error(judged.confidence[patches.known], right) if patches.labels.exclusive else None
         ),
         open_set=_open_set(judged, patches, right),
+        operating=tuple(map(operating, curves_of(patches, judged))),
         floor=subject.floor,
         seconds=seconds,
     )
+
+
+def curves_of(patches: PatchSet, judged: Judged) -> tuple[Curve, ...]:
+    """ROC and precision-recall curves of every class, over the patches of known classes."""
+    known = patches.known
+    return curves(patches.targets[known], judged.predictions.probabilities[known], patches.labels.names)
 
 
 def answers_of(patches: PatchSet, judged: Judged) -> Answers:

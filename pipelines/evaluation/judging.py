@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from models.classifier import Classifier
 from models.decision import decide
@@ -73,3 +75,14 @@ def judge(
     else:
         forced = (probabilities >= 0.5).astype(np.uint8)
     return Judged(stated, refused, forced, probabilities.max(1), predictions)
+
+
+@torch.inference_mode()
+def embeddings_of(classifier: Classifier, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Embeddings of one plain view of uint8 patches (N, H, W, C), each of length 1: float32 (N, D)."""
+    parts = []
+    for begin in range(0, len(patches), _AT_ONCE):
+        pixels = torch.from_numpy(np.ascontiguousarray(patches[begin : begin + _AT_ONCE])).to(classifier.device)
+        found = classifier.network(classifier.preprocessing(pixels)).embeddings
+        parts.append(functional.normalize(found.float(), dim=1).cpu().numpy())
+    return np.concatenate(parts)

@@ -78,11 +78,12 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Intervals:
-    """Bootstrap intervals: of macro-F1, and of every class's recall, low and high (K,)."""
+    """Bootstrap intervals: of macro-F1, and low and high (2, K) of every class's precision, recall and F1."""
 
     macro_f1: Interval
-    recall_low: Floats
-    recall_high: Floats
+    precision: Floats
+    recall: Floats
+    f1: Floats
 
 
 def bootstrap_over_groups(
@@ -109,10 +110,16 @@ def bootstrap_over_groups(
     scores = np.array([mean_of(row) for row in figures.f1])
     low, high = np.nanquantile(scores, [0.025, 0.975])
     value = mean_of(_figures(*(total.sum(0) for total in sums)).f1)
-    edges = np.full((2, truth.shape[1]), np.nan)
-    tested = truth.any(0)
-    edges[:, tested] = np.nanquantile(figures.recall[:, tested], [0.025, 0.975], axis=0)
-    return Intervals(Interval(value, float(low), float(high)), edges[0], edges[1])
+    edges = (_edges(getattr(figures, name)) for name in ("precision", "recall", "f1"))
+    return Intervals(Interval(value, float(low), float(high)), *edges)
+
+
+def _edges(drawn: Floats) -> Floats:
+    """Where 95 of 100 redraws (draws, K) of a figure lie, (2, K); NaN where it exists in none."""
+    edges = np.full((2, drawn.shape[1]), np.nan)
+    there = ~np.isnan(drawn).all(0)
+    edges[:, there] = np.nanquantile(drawn[:, there], [0.025, 0.975], axis=0)
+    return edges
 
 
 def auroc(known: Floats, strange: Floats) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pipelines.evaluation.floor import Floor
+from pipelines.evaluation.operating import Operating
 from pipelines.evaluation.scores import Scores
 
 
@@ -44,6 +45,7 @@ class Report(Scores):
         protocol: in words: which samples, grouped how, and whether the model was trained on their neighbours.
         calibration_error: of the likeliest class's probability.
         open_set: if the data hold strangers.
+        operating: where each class's probability can be cut.
         floor: rules that never look at a defect.
         seconds: of judging.
     """
@@ -55,6 +57,7 @@ class Report(Scores):
     protocol: str
     calibration_error: float | None
     open_set: OpenSetReport | None
+    operating: tuple[Operating, ...]
     floor: tuple[Floor, ...]
     seconds: float
 
@@ -82,8 +85,7 @@ class Report(Scores):
         for row in self.classes:
             named |= {f"recall.{row.name}": row.recall, f"f1.{row.name}": row.f1, f"support.{row.name}": row.support}
         if self.open_set is not None:
-            found = asdict(self.open_set)
-            named |= {f"open_set.{name}": found[name] for name in found if name != "strangers"}
+            named |= {f"open_set.{name}": value for name, value in asdict(self.open_set).items()}
         return {name: float(value) for name, value in named.items() if value is not None and math.isfinite(value)}
 
 

@@ -12,9 +12,9 @@ class ClassReport:
     Attributes:
         name: of the class.
         precision: of the patches stated to be it.
+        precision_low: lower end of the 95 % interval over lots.
+        precision_high: upper end; likewise below.
         recall: of the patches that are it; a refused patch is a missed one.
-        recall_low: lower end of the 95 % interval over lots.
-        recall_high: upper end.
         f1: of both.
         support: tested patches.
         refused: share of its patches that was refused a label.
@@ -22,10 +22,14 @@ class ClassReport:
 
     name: str
     precision: float | None
+    precision_low: float | None
+    precision_high: float | None
     recall: float | None
     recall_low: float | None
     recall_high: float | None
     f1: float | None
+    f1_low: float | None
+    f1_high: float | None
     support: int
     refused: float | None
 

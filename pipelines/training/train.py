@@ -15,6 +15,9 @@ from models.domain.errors import ConfigurationError
 from models.domain.inspection import BundleRef
 from models.network import Network
 from models.recipe import Recipe
+from pipelines.care import Kind, Review, refuse_leaks
+from pipelines.care.checking import check_dataset
+from pipelines.care.showing import write_review
 from pipelines.dataset.drawn import drawn_strangers
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
@@ -29,7 +32,7 @@ from pipelines.training.augmentation import Augmenter
 from pipelines.training.beginning import job_of, state_of
 from pipelines.training.calibration import Calibrated, calibrate
 from pipelines.training.contrast import TrainingTraits, leave_each_out, traits_of
-from pipelines.training.diagnosis import curves_figure, diagnose
+from pipelines.training.diagnosis import curves_figure, diagnose, learned_macro_f1
 from pipelines.training.gallery import gallery
 from pipelines.training.loop import Fit, Job, Observer, fit
 from pipelines.training.progress import TrainingProgress
@@ -51,6 +54,7 @@ class Trained:
         report: of the test split.
         diagnosis: what the learning curves say.
         run_id: in MLflow, if it was tracked.
+        review: what is wrong with the data.
     """
 
     directory: Path
@@ -58,6 +62,7 @@ class Trained:
     report: Report
     diagnosis: str
     run_id: str | None
+    review: Review
 
     @property
     def ref(self) -> BundleRef:
@@ -75,6 +80,7 @@ def train(
     workers: int = 1,
     progress: Observer | None = None,
     device: str | None = None,
+    despite_leaks: bool = False,
 ) -> Trained:
     """Train, calibrate, measure and save. A killed run resumes when called again with the same arguments.
 
@@ -87,9 +93,11 @@ def train(
         workers: processes that share each batch, started by Ray Train; see `pipelines.training.together`.
         progress: told how it goes; None = a bar on the terminal.
         device: torch device; None = CUDA if there is one.
+        despite_leaks: train although the test split can be answered from the training split; the card says so.
 
     Raises:
-        ConfigurationError: recipe and dataset do not fit, the training diverged, or a checkpoint is of another run.
+        ConfigurationError: recipe and dataset do not fit, the dataset leaks, the training diverged, or a checkpoint is
+            of another run.
         RetryableError: MLflow does not answer at the start, or lost part of the run (the bundle is then saved).
     """
     directory = Path(out_dir)
@@ -98,7 +106,15 @@ def train(
     if progress is None:
         with TrainingProgress() as bar:
             return train(
-                recipe, data_dir, out_dir, tracking_uri, start=start, workers=workers, progress=bar, device=device
+                recipe,
+                data_dir,
+                out_dir,
+                tracking_uri,
+                start=start,
+                workers=workers,
+                progress=bar,
+                device=device,
+                despite_leaks=despite_leaks,
             )
     tracker = Tracker(tracking_uri, recipe, dataset) if tracking_uri else None
     observers: tuple[Observer, ...] = (progress,) if tracker is None else (progress, tracker)
@@ -115,7 +131,8 @@ def train(
             ready=None if start is None else load_ready_weights(start),
             workers=workers,
         )
-        trained = run.run(tracker)
+        review = run.look(despite_leaks=despite_leaks)
+        trained = run.run(review, tracker)
         finished = True
     finally:
         if tracker is not None:
@@ -135,17 +152,33 @@ class _Run:
     ready: ReadyWeights | None
     workers: int
 
-    def run(self, tracker: Tracker | None) -> Trained:
+    def look(self, *, despite_leaks: bool) -> Review:
+        """Look for what is wrong with the data, all splits of them, and stop a run that leaks."""
+        self._stage("looking at the data")
+        tile, channels = self.recipe.tiling.tile, self.recipe.channels
+        found, patches = check_dataset(self.data_dir, tile=tile, channels=channels)
+        write_review(self.directory / REPORT, found, patches, self.dataset.kind)
+        refuse_leaks(found, despite=despite_leaks)
+        return found
+
+    def run(self, review: Review, tracker: Tracker | None) -> Trained:
         self._stage("drawing patches")
         job = job_of(self.recipe, self.data_dir, self.device)
         network, found = self._fit(job)
         self._stage("calibrating")
         traits = self._traits(job)
         calibrated = calibrate(job, network, self.dataset.fingerprint, traits)
-        reached = max(record.score for record in found.curves)
-        diagnosis = str(diagnose(found.curves, self.recipe.training, reached))
-        manifest, report = self._measure(calibrated, found, diagnosis, self._left_out(job, traits))
+        learned = learned_macro_f1(job, network)
+        diagnosis = str(diagnose(found.curves, self.recipe.training, learned))
+        remarks = (
+            *(() if self.ready is None else (f"Started from the weights of {self.ready.where}.",)),
+            f"Learning curves: {diagnosis}",
+            _refusals(calibrated.figures),
+            *_views(calibrated.figures, len(self.recipe.views)),
+            *_troubles(review),
+        )
         self._pictures(job, found)
+        manifest, report = self._measure(calibrated, found, remarks, self._left_out(job, traits))
         if tracker is not None:
             tracker.figures({f"test.{name}": value for name, value in report.figures.items()})
             tracker.figures({f"calibration.{name}": value for name, value in calibrated.figures.items()})
@@ -153,7 +186,7 @@ class _Run:
             tracker.figures({f"drawn.{name}": float(share) for name, share in shares})
             tracker.files(self.directory / REPORT, REPORT)
         self._checkpoint.unlink(missing_ok=True)
-        return Trained(self.directory, manifest, report, diagnosis, tracker.run_id if tracker else None)
+        return Trained(self.directory, manifest, report, diagnosis, tracker.run_id if tracker else None, review)
 
     def _fit(self, job: Job) -> tuple[Network, Fit]:
         self._stage("training" if self.workers == 1 else f"training with {self.workers} workers")
@@ -198,7 +231,7 @@ class _Run:
         return leave_each_out(job.train, test, traits, recipe.training.seed)
 
     def _measure(
-        self, calibrated: Calibrated, found: Fit, diagnosis: str, left_out: Mapping[str, Told]
+        self, calibrated: Calibrated, found: Fit, remarks: Sequence[str], left_out: Mapping[str, Told]
     ) -> tuple[BundleManifest, Report]:
         """Save the bundle, measure what was saved on the test split, and save it again with figures and card."""
         bundle = calibrated.bundle
@@ -210,15 +243,6 @@ class _Run:
         figures |= {"valid.macro_f1": found.curves[found.best_epoch].score} | dict(calibrated.figures)
         made = strangers.tell_made_strangers(classifier, examination, self.recipe.training.seed)
         figures |= strangers.figures_of(left_out, made)
-        remarks = (
-            *(() if self.ready is None else (f"Started from the weights of {self.ready.where}.",)),
-            f"Learning curves: {diagnosis}",
-            f"Refusals promised on known patches: {calibrated.figures['refusal.promised']:.1%} as novel; realised on "
-            f"other validation lots, novel or unsure: {calibrated.figures['refusal.realised']:.1%}, in the worst lot "
-            f"{calibrated.figures['refusal.worst_lot']:.1%}.",
-        )
-        if "views.taken" in calibrated.figures:
-            remarks = (*remarks, _views_remark(calibrated.figures, len(self.recipe.views)))
         manifest = replace(bundle.manifest, metrics=figures)
         more = strangers.strangers_section(left_out, made)
         card = sections(manifest, self.dataset, examination.report, remarks, more)
@@ -248,12 +272,27 @@ def run_identity(recipe: Recipe, fingerprint: str, ready: ReadyWeights | None = 
     return hashlib.sha256(f"{recipe.model_dump_json()} {fingerprint}{start}".encode()).hexdigest()
 
 
-def _views_remark(figures: Mapping[str, float], views: int) -> str:
+def _refusals(figures: Mapping[str, float]) -> str:
     return (
+        f"Refusals promised on known patches: {figures['refusal.promised']:.1%} as novel; realised on other "
+        f"validation lots, novel or unsure: {figures['refusal.realised']:.1%}, in the worst lot "
+        f"{figures['refusal.worst_lot']:.1%}."
+    )
+
+
+def _troubles(review: Review) -> list[str]:
+    """What the card says of the data, the worst first."""
+    return [f"Data, {one.kind}: {one.what}." for one in review.findings if one.kind is not Kind.REMARK]
+
+
+def _views(figures: Mapping[str, float], views: int) -> list[str]:
+    if "views.taken" not in figures:
+        return []
+    return [
         f"Adaptive views take {figures['views.taken']:.2f} looks instead of {views} and gain "
         f"{figures['views.gain']:+.2%} of accuracy over one look, all views {figures['views.gain_of_all']:+.2%} "
         "(validation lots, on which the cut-off was chosen)."
-    )
+    ]
 
 
 def _best_device() -> str:

@@ -20,6 +20,7 @@ def add_learning(app: typer.Typer) -> None:
     dataset.command("import")(import_)
     dataset.command("from-labels")(from_labels)
     dataset.command("mine")(mine)
+    dataset.command("check")(check)
     app.add_typer(dataset, name="dataset")
     model = typer.Typer(no_args_is_help=True, help="Networks: look inside.")
     model.command()(summary)
@@ -28,6 +29,7 @@ def add_learning(app: typer.Typer) -> None:
     app.command()(search)
     app.command()(evaluate)
     app.command()(release)
+    app.command("roll-back")(roll_back)
 
 
 def import_(
@@ -50,6 +52,9 @@ def import_(
     single: Annotated[
         bool, typer.Option("--single", help="Of mixedwm38: learn single patterns, mixtures of several are unknown.")
     ] = False,
+    by: Annotated[
+        str, typer.Option(help="group: by lot or frame with class balance | time: the newest are tested | published.")
+    ] = "group",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite an existing dataset.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -63,10 +68,13 @@ def import_(
     from typing import cast, get_args
 
     from models.domain.errors import ConfigurationError
+    from pipelines.dataset.dividing import By
     from pipelines.dataset.import_ import ImportOptions, Source, import_dataset
 
     if source not in get_args(Source):
         raise ConfigurationError("unknown source", expected=" | ".join(get_args(Source)), got=source)
+    if by not in get_args(By):
+        raise ConfigurationError("unknown split", where="--by", expected=" | ".join(get_args(By)), got=by)
     options = ImportOptions(
         normal=normal,
         unknown=tuple(unknown or ()),
@@ -75,6 +83,7 @@ def import_(
         patches=patches,
         single=single,
         replace=replace,
+        by=cast("By", by),
     )
     with terminal.status(f"importing {path}"):
         manifest = import_dataset(cast("Source", source), path, out, options)
@@ -144,6 +153,41 @@ def from_labels(
     _show_dataset(manifest, as_json)
 
 
+def check(
+    data: Annotated[Path, typer.Argument(help="Dataset folder.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Compare patches by this bundle's embeddings, and with its tile and channels.")
+    ] = None,
+    tile: Annotated[int, typer.Option(help="Side of the patches to compare, pixels.")] = 64,
+    out: Annotated[Path | None, typer.Option(help="Folder for data.json and data.png.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what makes a figure worthless before anything is trained; status 2 if the dataset leaks.
+
+    Leaks: contents or near repeats in two splits, lots on two sides. Warnings: contradicting labels, classes in too few
+    lots, splits far apart. And the floor: what a rule scores that never looks at a defect.
+
+    Example: waferwatch dataset check data/wm811k --out review
+    """
+    from pipelines.care import refuse_leaks
+    from pipelines.care.checking import check_dataset
+    from pipelines.care.showing import print_review, write_review
+    from pipelines.dataset.manifest import read_dataset_manifest
+    from pipelines.dataset.samples import DatasetKind
+
+    kind = read_dataset_manifest(data).kind
+    with terminal.status(f"looking at {data}"):
+        channels = 3 if kind is DatasetKind.IMAGES else 2
+        found, patches = check_dataset(data, tile=tile, channels=channels, bundle=bundle)
+    if out is not None:
+        write_review(out, found, patches, kind)
+    if as_json:
+        print_json(found)
+    else:
+        print_review(found)
+    refuse_leaks(found, despite=False)
+
+
 def _show_dataset(manifest: "DatasetManifest", as_json: bool) -> None:
     if as_json:
         print_json(manifest)
@@ -167,24 +211,44 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes or GPUs that share each batch, by Ray Train.", min=1)] = 1,
     threads: Annotated[int | None, typer.Option(help="CPU threads; by default all cores.")] = None,
+    despite_leaks: Annotated[
+        bool, typer.Option("--despite-leaks", help="Train although the test split can be answered from training data.")
+    ] = False,
 ) -> None:
     """Train a model as a recipe says; the run is logged to MLflow, the bundle lands in OUT.
 
-    A killed run goes on where it stopped when the same command is given again. --start takes the layers of a bundle, or
-    of a file as torchvision writes them, further; the recipe's section training.transfer says which learn when. With
-    --workers the machines of a Ray cluster (RAY_ADDRESS) train together; data and output must be at the same path on
-    all of them.
+    The data are looked at first, as 'dataset check' does; a leaking run is stopped. A killed run goes on where it
+    stopped when the same command is given again. OUT/report holds the report, the card and the pictures.
+
+    --start takes the layers of a bundle, or of a file as torchvision writes them, further; the recipe's section
+    training.transfer says which learn when. With --workers the machines of a Ray cluster (RAY_ADDRESS) train together;
+    data and output must be at the same path on all of them.
 
     Example: waferwatch train pipelines/recipes/wafer.yaml --data data/wm811k --out bundles/wafer
     """
     import torch
 
     from models.recipe import Recipe
+    from pipelines.care import Kind
+    from pipelines.evaluation.table import print_report
     from pipelines.training import train as run
 
     if threads is not None:
         torch.set_num_threads(threads)
-    result = run(Recipe.load(recipe), data, out, tracking_uri=_tracking(tracking), start=start, workers=workers)
+    result = run(
+        Recipe.load(recipe),
+        data,
+        out,
+        tracking_uri=_tracking(tracking),
+        start=start,
+        workers=workers,
+        despite_leaks=despite_leaks,
+    )
+    print_report(result.report)
+    for finding in result.review.findings:
+        if finding.kind is not Kind.REMARK:
+            terminal.print(f"data, {finding.kind}: {finding.what}", highlight=False, markup=False)
+    terminal.print(f"learning curves: {result.diagnosis}", highlight=False, markup=False)
     terminal.print(f"bundle: {out}   digest {result.ref.digest[:12]}")
 
 
@@ -277,12 +341,16 @@ def release(
     data: Annotated[
         Path | None, typer.Option(help="Its dataset: the present holder is measured on the same test split.")
     ] = None,
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of normal patches that may be called defective.", min=0, max=1)
+    ] = 0.01,
     as_json: Json = False,
 ) -> None:
     """Register a bundle in MLflow and put an alias on it; running services pick it up within seconds.
 
-    The gate compares it with the present holder of the alias and refuses a step back. Figures compare only on the same
-    data: where the new bundle was trained on a newer dataset, name it with --data.
+    The gate holds it against the budget of false alarms and against the present holder of the alias, and refuses a step
+    back: it is then the 'challenger'. Its report, the bundle's own, the recipe and the dataset lie with the version.
+    Figures compare only on the same data: where the new bundle was trained on a newer dataset, name it with --data.
 
     Example: waferwatch release bundle --propose --data data/second
     """
@@ -303,6 +371,7 @@ def release(
         force=force,
         propose=propose,
         remeasure=None if data is None else remeasured,
+        false_alarms=false_alarms,
     )
     if as_json:
         print_json(released)
@@ -312,6 +381,27 @@ def release(
         terminal.print("the gate " + ("has nothing against it" if released.gate.passed else "is against it:"))
     for reason in released.gate.reasons:
         terminal.print(f"  {reason}", markup=False)
+
+
+def roll_back(
+    name: Annotated[str | None, typer.Option(help="Registered model; by default WAFERWATCH_MODEL_NAME.")] = None,
+    alias: Annotated[str, typer.Option(help="Alias to give back.")] = "champion",
+    tracking: Tracking = None,
+    as_json: Json = False,
+) -> None:
+    """Give an alias back to the version that held it before; running services return to it within seconds.
+
+    The two change places, so doing it twice changes nothing.
+    """
+    from pipelines.release import roll_back as run
+    from services.settings import Settings
+
+    name = name or Settings.load().model_name
+    version = run(name, _tracking(tracking), alias)
+    if as_json:
+        print_json({"name": name, "version": version, "alias": alias})
+    else:
+        terminal.print(f"{name} version {version} is '{alias}' again")
 
 
 def summary(

@@ -22,19 +22,20 @@ SHORT = curves([1, 0.9], [1, 1], [0.3, 0.3])
 
 
 @pytest.mark.parametrize(
-    ("found", "word"),
+    ("found", "learned", "word"),
     [
-        (OVERFIT, "Overfit"),
-        (RISING, "Still rising"),
-        (DONE, "converged"),
-        (JUMPING, "too few validation lots"),
-        (WEAK, "Underfit"),
-        (SHORT, "Too few epochs"),
+        (OVERFIT, 0.99, "Overfit"),
+        (RISING, 0.75, "Needs more epochs"),
+        (DONE, 0.85, "converged"),
+        (DONE, 0.99, "Training set unrepresentative"),
+        (DONE, 0.72, "Validation set unrepresentative: macro-F1 is 0.81 on it and 0.72"),
+        (JUMPING, 0.85, "Validation set unrepresentative: its figure jumps"),
+        (WEAK, 0.32, "Underfit"),
+        (SHORT, 0.3, "Too few epochs"),
     ],
 )
-def test_curves_are_read(found: list[EpochRecord], word: str) -> None:
-    recipe = TrainingRecipe(epochs=len(found))
-    assert word in str(diagnose(found, recipe, max(record.score for record in found)))
+def test_curves_are_read(found: list[EpochRecord], learned: float, word: str) -> None:
+    assert word in str(diagnose(found, TrainingRecipe(epochs=len(found)), learned))
 
 
 def test_curves_can_be_drawn() -> None:

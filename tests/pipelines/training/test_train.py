@@ -49,8 +49,9 @@ def test_the_bundle_is_whole_and_says_how_it_was_made(trained: Trained, dataset:
 def test_the_report_can_be_opened_without_mlflow(trained: Trained) -> None:
     folder = trained.directory / REPORT
     assert {path.name for path in folder.iterdir()} == {
-        *("card.html", "card.md", "report.json"),
-        *(f"{name}.png" for name in ("confusion", "curves", "errors", "gallery", "reliability")),
+        *("card.html", "card.md", "data.json", "report.json"),
+        *(f"{name}.png" for name in ("classes", "confusion", "curves", "data", "embeddings", "errors", "gallery")),
+        "reliability.png",
     }
     assert json.loads((folder / "report.json").read_text())["macro_f1"]["value"] == trained.report.macro_f1.value
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.glob("*.png"))

@@ -22,9 +22,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     "verb",
     [
         *("demo", "up", "read", "inspect", "train", "search", "backfill", "evaluate", "release", "simulate", "ingest"),
-        *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "model summary", "reinspect"),
+        *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "dataset check", "model summary"),
+        "roll-back",
         *(f"jobs {name}" for name in ("list", "show", "hurry", "cancel", "retry")),
-        "thresholds",
+        *("reinspect", "thresholds"),
         *(f"benchmark {name}" for name in ("wm811k", "wm811k-official", "mixedwm38", "sealions", "left-out", "folds")),
     ],
 )
