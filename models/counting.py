@@ -6,6 +6,7 @@ probabilities near one are all alike.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,9 @@ def presence(verdict: Verdict, normal: str | None) -> float:
 def objects(verdicts: Sequence[Verdict], normal: str | None, recipe: CountRecipe) -> tuple[Verdict, ...]:
     """The verdicts of the windows whose middles are objects, the clearest first.
 
+    Something is there where all classes together are likelier than normal, though normal may be likelier than each:
+    the object then is of the likeliest class.
+
     Args:
         verdicts: of all windows of one level, on a grid, in any order.
         normal: the label that means that nothing is there.
@@ -48,7 +52,20 @@ def objects(verdicts: Sequence[Verdict], normal: str | None, recipe: CountRecipe
     there[row, column] = [presence(one, normal) for one in verdicts]
     number = np.full(there.shape, -1)
     number[row, column] = np.arange(len(verdicts))
-    return tuple(verdicts[number[place]] for place in peaks(there, rows, columns, recipe))
+    return tuple(_of_object(verdicts[number[place]], normal) for place in peaks(there, rows, columns, recipe))
+
+
+def _of_object(verdict: Verdict, normal: str | None) -> Verdict:
+    if verdict.label is None or verdict.label != normal or verdict.runner_up is None:
+        return verdict
+    return replace(
+        verdict,
+        label=verdict.runner_up,
+        likeliest=verdict.runner_up,
+        confidence=verdict.runner_up_confidence,
+        runner_up=normal,
+        runner_up_confidence=verdict.confidence,
+    )
 
 
 def peaks(

@@ -78,3 +78,8 @@ def test_an_object_is_what_its_middle_window_says() -> None:
     np.random.default_rng(0).shuffle(verdicts)  # type: ignore[arg-type]
     (found,) = objects(verdicts, "sand", RECIPE)
     assert (found.label, found.window.top, found.window.left) == ("pup", 128, 200)
+
+
+def test_what_is_there_is_of_the_likeliest_class_even_if_normal_is_likelier_than_it() -> None:
+    (found,) = objects([said("sand", 0.4, "pup", 0.35)], "sand", RECIPE)
+    assert (found.label, found.confidence, found.runner_up, found.runner_up_confidence) == ("pup", 0.35, "sand", 0.4)
