@@ -34,7 +34,12 @@ _PROBLEM = {
     },
 }
 _BINARY = {".png": "image/png", "/points": "application/octet-stream", "/klarf": "application/octet-stream"}
-_TEXT = {"/metrics": "text/plain", "/events": "text/event-stream", ".geojson": "application/geo+json"}
+_TEXT = {
+    "/metrics": "text/plain",
+    "/events": "text/event-stream",
+    "/audit": "application/x-ndjson",
+    ".geojson": "application/geo+json",
+}
 _ALWAYS = {
     "401": "Nobody is logged in, or the token opens nothing (any more).",
     "403": "The role is missing, or the request came through a foreign page.",

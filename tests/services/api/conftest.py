@@ -43,7 +43,8 @@ class FakeIntake:
             raise InputError("file is empty", where=name, code="empty-file")
         known = any(data == before for before, *_ in self.taken)
         self.taken.append((data, name, sender, arrival))
-        return Accepted(add_job(self.database, data.decode(), priority=priority), sha(data.decode()), not known)
+        text = data.decode(errors="replace")
+        return Accepted(add_job(self.database, text, priority=priority), sha(text), not known)
 
 
 class Service:
