@@ -19,8 +19,9 @@ from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import address, page
 from services.dashboard.reading import read_verdict
 from services.records import queries
-from services.records.labelling import Queue, labelled, lengths, queue, recent_names
+from services.records.labelling import Queue, labelled, lengths, queue
 from services.records.labels import add_labels, names_in_use
+from services.records.places import recent_values
 from services.records.session import ReadSession
 from services.records.views import InspectionSummary
 
@@ -151,5 +152,5 @@ def _waiting(session: ReadSession, caller: Principal, place: Place) -> list[Insp
 def _choices(session: ReadSession, wired: Wiring, shown: InspectionSummary | None) -> list[Choice]:
     """The classes of the bundle that judged it, then what people and other bundles call things."""
     names = [] if shown is None else list(wired.bundles.names(shown.bundle.digest))
-    names += [one for one in sorted({*recent_names(session), *names_in_use(session)}) if one not in names]
+    names += [one for one in sorted({*recent_values(session)["label"], *names_in_use(session)}) if one not in names]
     return [Choice(name, KEYS[k] if k < len(KEYS) else "") for k, name in enumerate(names)]

@@ -18,6 +18,7 @@ from services.dashboard.reading import Reading, read_verdict, rows
 from services.records import queries
 from services.records.commonality import commonality_of
 from services.records.labels import label_of, names_in_use
+from services.records.places import recent_values
 from services.records.queries import LIVE, AlertFilter, InspectionFilter
 from services.records.silences import silences_of
 from services.records.views import InspectionSummary, NumberedVerdict
@@ -172,6 +173,7 @@ def inspections(
     beat = wired.pulse.beat()
     with wired.database.read() as session:
         found = queries.inspections(session, which=which, limit=WAFERS_SHOWN, after=cursor)
+        choices = {} if part_ else recent_values(session)
     context = {
         "inspections": found.items,
         "now": beat.now,
@@ -183,6 +185,7 @@ def inspections(
     query = {"verdict": verdict, "label": label, "lot": lot, "product": product, "step": step, "tool": tool}
     context |= {
         "which": which,
+        "choices": choices,
         "verdict": verdict,
         "stack_url": address("/stack", **query),
         "after": cursor and str(cursor),

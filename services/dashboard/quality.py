@@ -13,6 +13,7 @@ from services.api.problems import NotFoundError
 from services.api.wiring import Wired
 from services.dashboard import charts
 from services.dashboard.looks import page
+from services.records.places import recent_values
 from services.records.quality import Span, intervals, shares
 from services.records.queries import InspectionFilter
 
@@ -63,12 +64,14 @@ def quality(
     over = chosen.span(beat.now)
     with wired.database.read() as session:
         found = shares(session, over, which)
+        choices = recent_values(session)
         series = intervals(session, over, chosen.step, which)
     chart = p_chart([Sample(one.captures, one.failing) for one in series])
     context = {
         "reach": reach,
         "reaches": REACHES,
         "which": which,
+        "choices": choices,
         "filtered": bool(which.conditions()),
         "over": over,
         "total": sum(one.captures for one in found),

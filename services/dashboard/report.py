@@ -14,6 +14,7 @@ from services.dashboard import charts
 from services.dashboard.csv_file import csv_answer
 from services.dashboard.looks import address, page
 from services.records import queries
+from services.records.journal import journal
 from services.records.labels import labels
 from services.records.quality import Deed, Share, Span, alerts_of_span, deeds, shares
 from services.records.queries import InspectionFilter
@@ -89,8 +90,9 @@ def audit(request: Request, wired: Wired, since: Text = "", until: Text = "") ->
     over = _span(since, until, beat.now, LONGEST)
     with wired.database.read() as session:
         found = deeds(session, over)
+        entries = [one for one in journal(session, limit=500) if over.since <= one.at < over.until]
     csv = address("/audit.csv", since=over.since.isoformat(), until=over.until.isoformat())
-    return page(request, "audit.html", beat, {"deeds": found, "over": over, "csv": csv})
+    return page(request, "audit.html", beat, {"deeds": found, "entries": entries, "over": over, "csv": csv})
 
 
 @routes.get("/audit.csv")

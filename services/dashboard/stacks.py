@@ -14,6 +14,7 @@ from services.api.stacking import Look, Stack, stack
 from services.api.wiring import Wired, Wiring
 from services.dashboard.looks import address, page
 from services.records import queries
+from services.records.places import recent_values
 from services.records.queries import InspectionFilter
 from services.records.views import InspectionSummary
 
@@ -67,8 +68,11 @@ def stack_page(request: Request, wired: Wired, chosen: Chosen) -> HTMLResponse:
     lines = _lines(wired, chosen)
     drawn, missing = _drawings(wired, lines)
     made = stack(drawn)
+    with wired.database.read() as session:
+        choices = recent_values(session)
     context = {
         "chosen": chosen,
+        "choices": choices,
         "lines": lines,
         "missing": missing,
         "stack": made,

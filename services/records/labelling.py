@@ -16,7 +16,6 @@ from services.records.session import ReadSession
 from services.records.tables import WAS_JUDGED, CaptureRow, InspectionRow, LabelRow, SourceFileRow
 from services.records.views import InspectionSummary
 
-_RECENT = 500
 _MOST_QUESTIONS = 1000
 
 
@@ -102,13 +101,6 @@ def labelled(session: ReadSession, needed: int = PEOPLE, capture_id: str | None 
         captures[of.id] = of
         words.setdefault(of.id, []).append(Word(row.name, row.author))
     return tuple(_labelled(captures[one], said, needed) for one, said in words.items())
-
-
-def recent_names(session: ReadSession) -> tuple[str, ...]:
-    """Labels the newest inspections were given, in alphabetical order: what a person will most likely want to say."""
-    newest = select(InspectionRow.label).order_by(InspectionRow.recorded_at.desc()).limit(_RECENT).subquery()
-    names = session.scalars(select(newest.c.label).where(newest.c.label.is_not(None)).distinct())
-    return tuple(sorted(name for name in names if name is not None))
 
 
 def _labelled(of: CaptureRow, words: Sequence[Word], needed: int) -> LabelledCapture:

@@ -10,7 +10,7 @@
     range.selectNodeContents(node);
     for (const line of range.getClientRects()) {
       const box = clipped(line, owner);
-      if (box) shown.push({ text, owner, ...box });
+      if (box) shown.push({ text, node, ...box });
     }
   }
   shown.sort((a, b) => a.top - b.top);
@@ -18,6 +18,7 @@
   for (let i = 0; i < shown.length; i++) {
     for (let k = i + 1; k < shown.length && shown[k].top < shown[i].bottom; k++) {
       const a = shown[i], b = shown[k];
+      if (a.node === b.node) continue; // a text cut off by an ellipsis has two boxes
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
       if (wide > 1 && high > 1) found.add(`${a.text.slice(0, 40)} ∩ ${b.text.slice(0, 40)}`);

@@ -21,7 +21,7 @@ LONG = "a_very_long_file_name_as_tools_write_them_20260301_061200_A4711_07.klarf
 PAGES = (
     "/alerts", "/alerts?state=all&pattern=Ring", "/inspections", "/inspections?verdict=unknown", "/unknown", "/labels",
     "/labels?queue=second", "/quality", "/quality?reach=30d", "/stack", "/report", "/quarantine", "/service", "/audit",
-    "/models", "/models/3", "/models/2", "/upload", "/api", "/nowhere",
+    "/account", "/users", "/models", "/models/3", "/models/2", "/upload", "/api", "/nowhere",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from models.domain.alert import AlertState
 from services.records import labelling, labels, overview, quality, queries
 from services.records.journal import journal
 from services.records.labelling import Queue
+from services.records.places import recent_values
 from services.records.quality import Span
 from services.records.queries import InspectionFilter
 from services.records.rates import rates
@@ -68,7 +69,7 @@ LISTS: Mapping[str, Question] = {
     "label queue": lambda session: labelling.queue(session, Queue.UNCERTAIN, reader="ada"),
     "second opinions": lambda session: labelling.queue(session, Queue.SECOND, reader="ada"),
     "disputed labels": lambda session: labelling.queue(session, Queue.DISPUTED, reader="ada"),
-    "names to label with": labelling.recent_names,
+    "values to filter by": recent_values,
     "journal": journal,
     "tiles of a day": lambda session: overview.day(session, since=_day(session).since),
     "patterns of a day": lambda session: quality.shares(session, _day(session), InspectionFilter()),

@@ -1,7 +1,8 @@
 """The label queue: the least certain first, a second person's word blind, a third one where two differ."""
 
-from services.records.labelling import Queue, labelled, lengths, queue, recent_names
+from services.records.labelling import Queue, labelled, lengths, queue
 from services.records.labels import add_labels
+from services.records.places import recent_values
 from services.records.session import Database
 from tests.services.making import capture, inspection, record, verdict
 
@@ -59,4 +60,5 @@ def test_classes_to_choose_from_are_those_seen_lately(database: Database) -> Non
     judged(database, "a", 0.5, "Ring")
     judged(database, "b", 0.5, None)
     with database.read() as session:
-        assert recent_names(session) == ("Ring",)
+        assert recent_values(session)["label"] == ("Ring",)
+        assert recent_values(session)["tool"] == ("T9",)
