@@ -54,6 +54,10 @@ class Settings(BaseSettings):
             see `pipelines.ingestion.options`.
         watch_priorities: how urgent files are, by shell patterns of their paths below `watch_dir`; a JSON object in the
             environment, such as {"held/*": "held", "archive/*": "backfill"}.
+        keep_verdicts_days: verdicts of windows older than this are dropped by whole months, days; None keeps all.
+            Inspections with their own verdict, alerts and labels stay.
+        backup_dir: where copies of the embedded database are kept; best on another disk.
+        backup_keep: how many daily copies are kept; 0 makes none.
         quota_files: how many files of one sender may be unfinished at a time; further uploads are answered 429, further
             files wait in the watch folder, of which each folder is a sender.
         afterwards: what happens to the source file once its row is committed.
@@ -112,6 +116,9 @@ class Settings(BaseSettings):
     watch_include: tuple[str, ...] = ("*",)
     watch_exclude: tuple[str, ...] = (".*", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "~*", "*~")
     watch_priorities: dict[str, Priority] = Field(default_factory=dict)
+    keep_verdicts_days: int | None = Field(default=None, ge=1)
+    backup_dir: Path = Field(default_factory=lambda known: known["home"] / "backups")
+    backup_keep: int = Field(default=3, ge=0)
     quota_files: int = Field(default=10_000, ge=1)
     reading: Path | None = None
     afterwards: Afterwards = Afterwards.KEEP
@@ -151,7 +158,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1)
     channels: Path | None = None
 
-    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "reading", "rules", "channels")
+    @field_validator("home", "spool_dir", "watch_dir", "done_dir", "backup_dir", "reading", "rules", "channels")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """A service outlives the folder it was started in."""

@@ -14,6 +14,7 @@ from services.cli.audit import add_audit
 from services.cli.benchmark import add_benchmarks
 from services.cli.demonstrate import add_demonstrations
 from services.cli.jobs import add_jobs
+from services.cli.keep import add_keeping
 from services.cli.learn import add_learning
 from services.cli.look import add_looking
 from services.cli.operate import add_operations
@@ -50,6 +51,7 @@ for add in (
     add_operations,
     add_jobs,
     add_archives,
+    add_keeping,
     add_admission,
     add_audit,
     add_refusing,

@@ -1,6 +1,7 @@
 """Progress that outlives a worker: verdicts of a long capture are put aside in blocks; a retry goes on behind them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -10,7 +11,7 @@ from models.domain.verdict import Reason, Verdict
 from services.jobs import Lease, hold
 from services.records.session import Database, WriteSession
 from services.records.store import verdict_values
-from services.records.tables import BlockRow
+from services.records.tables import BlockRow, JobRow
 from services.records.upsert import insert_new
 
 
@@ -54,6 +55,12 @@ def saved_verdicts(database: Database, job_id: int, inspection_id: str) -> tuple
 def drop_blocks(session: WriteSession, job_id: int) -> None:
     """The job is settled: its blocks have served."""
     session.execute(delete(BlockRow).where(BlockRow.job_id == job_id))
+
+
+def drop_leftovers(session: WriteSession, before: datetime) -> None:
+    """Drop blocks of jobs that ended otherwise than done before a moment: nobody has tried them again."""
+    ended = select(JobRow.id).where(JobRow.id == BlockRow.job_id, JobRow.finished_at < before)
+    session.execute(delete(BlockRow).where(ended.exists()).execution_options(synchronize_session=False))
 
 
 def _verdict(values: dict[str, Any]) -> Verdict:

@@ -1,4 +1,4 @@
-"""The housekeeper: messages, hopeless jobs, model and intake, unanswered alerts, releases, unknown groups, trials.
+"""The housekeeper: messages, hopeless jobs, model and intake, unanswered alerts, releases, groups, trials, backups.
 
 One is enough; several do no harm.
 """
@@ -19,6 +19,7 @@ from services.alerting.silencing import renew_maintenance
 from services.clustering import Clustering
 from services.jobs import LeasePolicy, bury_silent
 from services.parts.shared import alert_policy, lay_foundation, open_channels, stop_on_signals
+from services.parts.upkeep import Upkeep
 from services.routing.history import CurrentRouting, plain_routing
 from services.routing.rollback import take_back
 from services.serving.bundle_store import BundleStore
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 GUARD_PAUSE_S = 5.0
 """Between two looks at bundles on trial: each counts a day's captures."""
+
+UPKEEP_PAUSE_S = 600.0
 
 
 def run_housekeep(settings: Settings) -> None:
@@ -60,6 +63,7 @@ def run_housekeep(settings: Settings) -> None:
 
     clustering = Clustering(foundation.database)
     routing = CurrentRouting(foundation.database, settings)
+    upkeep = Upkeep(settings, foundation.database, metrics)
 
     def follow() -> None:
         follower.follow(routing().routes)
@@ -73,6 +77,8 @@ def run_housekeep(settings: Settings) -> None:
         ("registry", follow, PAUSE_S),
         ("clusters", clustering.refresh, PAUSE_S),
         ("trials", guard, GUARD_PAUSE_S),
+        ("room", upkeep.make_room, UPKEEP_PAUSE_S),
+        ("backup", upkeep.back_up, UPKEEP_PAUSE_S),
         *((f"channel {channel.name}", partial(relay, channel), PAUSE_S) for channel in channels),
     ):
         # each may take its time; messages must not wait for it

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, func, select, tuple_
@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import InputError
 from models.domain.verdict import Reason
+from services.priority import Priority
 from services.records.alert_tables import IS_OPEN, AlertEventRow, AlertOccurrenceRow, AlertRow
 from services.records.bad_actors import SLOT, opened_since
 from services.records.reading import alert_summary, event, inspection_summary, job_summary, verdict
@@ -284,17 +285,27 @@ def health(session: ReadSession) -> Health:
     by_state = dict(session.execute(counted).tuples().all())
     live = select(AlertRow.severity, AlertRow.state, func.count()).where(IS_OPEN)
     by_severity = session.execute(live.group_by(AlertRow.severity, AlertRow.state)).all()
+    queued = _queued(session)
     unsent, oldest_unsent = session.execute(select(func.count(), func.min(OutboxRow.created_at)).where(IS_UNSENT)).one()
     return Health(
         at=now(session),
         jobs={state: by_state.get(state, 0) for state in NOT_OVER},
         alerts={(severity, state): number for severity, state, number in by_severity},
-        oldest_queued_at=session.scalar(select(func.min(JobRow.created_at)).where(JobRow.state == JobState.QUEUED)),
+        oldest_queued_at=min((since for of, (_, since) in queued.items() if of is not Priority.BACKFILL), default=None),
         unsent=unsent,
         oldest_unsent_at=oldest_unsent,
+        queued=queued,
         given_up=session.scalar(select(func.count()).select_from(OutboxRow).where(IS_GIVEN_UP)) or 0,
         opened=opened_since(session, now(session) - SLOT),
     )
+
+
+def _queued(session: ReadSession) -> dict[Priority, tuple[int, datetime]]:
+    """How many wait at each priority, and since when the oldest does."""
+    wanted = select(JobRow.priority, func.count(), func.min(JobRow.created_at)).where(JobRow.state == JobState.QUEUED)
+    rows = session.execute(wanted.group_by(JobRow.priority)).tuples()
+    by_rank = {priority.rank: priority for priority in Priority}
+    return {by_rank[rank]: (number, since) for rank, number, since in rows}
 
 
 def _verdicts_of(of: InspectionSummary) -> tuple[ColumnElement[bool], ...]:

@@ -169,7 +169,7 @@ def _checked(url: str) -> URL:
 def _engine(url: URL, timeout_s: float, *, read_only: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         Path(str(url.database)).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": 10.0})
+        engine = create_engine(url, pool_timeout=timeout_s, connect_args={"timeout": 10.0})
         _speak_sqlite(engine, read_only=read_only)
         return engine
     milliseconds = round(timeout_s * 900)  # the server gives up a little before the watchdog cuts the connection

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -12,6 +12,7 @@ from models.domain.capture import Capture, ReadWarning
 from models.domain.errors import Complaint, InputError
 from models.domain.inspection import BundleRef, Inspection
 from models.domain.verdict import Reason, Verdict
+from services.priority import Priority
 from services.records.tables import JobState
 
 Item = TypeVar("Item")
@@ -226,7 +227,8 @@ class Health:
         at: the database's time of these numbers.
         jobs: how many in each state in which something is still to be done.
         alerts: open and acknowledged ones by severity and state.
-        oldest_queued_at: since when the oldest job waits, None if none does.
+        oldest_queued_at: since when the oldest job waits, None if none does; backfills, which may wait, aside.
+        queued: how many wait at each priority, and since when the oldest of them does.
         unsent: messages not yet sent.
         oldest_unsent_at: since when the oldest of them waits.
         given_up: messages that no receiver took.
@@ -241,6 +243,7 @@ class Health:
     oldest_unsent_at: datetime | None
     given_up: int
     opened: int
+    queued: Mapping[Priority, tuple[int, datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from models.domain.alert import AlertState, Severity
 from models.domain.errors import RetryableError
+from services.priority import Priority
 from services.records.queries import NOT_OVER
 from services.records.views import Health
 from services.telemetry.metrics import PREFIX
@@ -53,8 +54,20 @@ class StateCollector(Collector):
                 alerts.add_metric([severity.value, alert_state.value], health.alerts.get((severity, alert_state), 0))
         yield alerts
         yield _since(
-            "ingest_oldest_pending", "Since when the oldest queued file waits; 0 = none.", health.oldest_queued_at
+            "ingest_oldest_pending",
+            "Since when the oldest file waits that is no backfill; 0 = none.",
+            health.oldest_queued_at,
         )
+        queued = GaugeMetricFamily(f"{PREFIX}_queued_files", "Files that wait, by priority.", labels=["priority"])
+        oldest = GaugeMetricFamily(
+            f"{PREFIX}_queue_oldest_timestamp_seconds", "Since when the oldest waits; 0 = none.", labels=["priority"]
+        )
+        for priority in Priority:
+            number, since = health.queued.get(priority, (0, None))
+            queued.add_metric([priority.value], number)
+            oldest.add_metric([priority.value], since.timestamp() if since else 0.0)
+        yield queued
+        yield oldest
         yield _since("outbox_oldest", "Since when the oldest unsent message waits; 0 = none.", health.oldest_unsent_at)
         yield GaugeMetricFamily(f"{PREFIX}_outbox_unsent_messages", "Messages not yet sent.", value=health.unsent)
         yield GaugeMetricFamily(

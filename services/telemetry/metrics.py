@@ -62,6 +62,9 @@ class Metrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"{PREFIX}_{name}", text, labels, registry=self.registry, buckets=buckets)
 
+    def _latest(self, name: str, text: str) -> Gauge:
+        return Gauge(f"{PREFIX}_{name}", text, registry=self.registry, multiprocess_mode="mostrecent")
+
     def _define_intake(self) -> None:
         self.files = self._counter("ingest_files_total", "Files that arrived, by what became of them.", "result")
         self.file_bytes = self._histogram("ingest_file_bytes", "Size of the files that arrived.", _BYTES)
@@ -75,6 +78,15 @@ class Metrics:
             "read_warnings_total", "Oddities in files that were read nevertheless, by code.", "code"
         )
 
+        self.last_backup = self._latest(
+            "last_backup_timestamp_seconds", "When the newest backup of the embedded database was made; 0 = never."
+        )
+        self.database_sound = self._latest(
+            "database_sound", "1 if the last integrity check of the embedded database found nothing wrong."
+        )
+        self.database_checked = self._latest(
+            "database_checked_timestamp_seconds", "When its integrity was last checked; 0 = never."
+        )
         self.job_tries = self._counter("job_tries_total", "Tries of jobs, by how they ended.", "outcome")
         self.exhaustions = self._counter(
             "exhausted_total", "Times this machine ran out of something, by what it was.", "resource"
@@ -114,17 +126,8 @@ class Metrics:
         self.wafer_latency = self._histogram(
             "wafer_latency_seconds", "From the file being seen to its verdict being stored.", _LATENCY_S
         )
-        self.model_version = Gauge(
-            f"{PREFIX}_model_version",
-            "Registry version of the bundle that classifies; 0 was never registered.",
-            registry=self.registry,
-            multiprocess_mode="mostrecent",
-        )
-        self.model_loaded = Gauge(
-            f"{PREFIX}_model_loaded_timestamp_seconds",
-            "When the classifying bundle was loaded.",
-            registry=self.registry,
-            multiprocess_mode="mostrecent",
+        self.model_version = self._latest(
+            "model_version", "Registry version of the bundle that classifies; 0 was never registered."
         )
         self.origins = self._counter(
             "origin_inspections_total",
@@ -145,6 +148,7 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
+        self.model_loaded = self._latest("model_loaded_timestamp_seconds", "When the classifying bundle was loaded.")
 
     def _define_alerting(self) -> None:
         self.alerts_opened = self._counter("alerts_opened_total", "New alerts.", "severity", "rule")
@@ -228,6 +232,15 @@ class Metrics:
         parts = [(part or "none")[:_PART].replace("|", "/") for part in (origin.product, origin.step, origin.tool)]
         place = self._places("|".join(parts)).split("|")
         return (place[0], place[1], place[2]) if len(place) == len(parts) else (OTHER, OTHER, OTHER)
+
+    def backed_up(self, at: datetime) -> None:
+        """Note when the newest backup of the embedded database was made."""
+        self.last_backup.set(at.timestamp())
+
+    def checked(self, *, sound: bool) -> None:
+        """Note what an integrity check of the embedded database said."""
+        self.database_sound.set(float(sound))
+        self.database_checked.set_to_current_time()
 
     def quarantined(self, code: str) -> None:
         """Count one file set aside; `code` is the error's kebab-case name."""

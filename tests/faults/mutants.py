@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, update
 from services.alerting import relay
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
-from services.inspection import recording
+from services.api import problems
+from services.inspection import recording, trying
 from services.inspection.recording import Recorded, Recorder
-from services.intake import receiving, watching
+from services.intake import receiving, spool, watching
 from services.intake.receiving import Arrival, Receipt
 from services.intake.spool import Spooled
 from services.intake.watching import Watcher
@@ -79,6 +80,21 @@ def every_wish_is_new() -> Iterator[None]:
         return receiving.register(session, spooled, replace(arrival, key="", route=uuid.uuid4().hex))
 
     with mock.patch.object(watching, "register", register):
+        yield
+
+
+@contextmanager
+def stopped_is_done() -> Iterator[None]:
+    """A worker that is told to stop settles what it holds, so that nobody waits for it."""
+    with mock.patch.object(trying, "release", settling.complete):
+        yield
+
+
+@contextmanager
+def nothing_runs_out() -> Iterator[None]:
+    """Errors of the system are errors like any others."""
+    blind = mock.patch.object(problems, "exhaustion_in", return_value=None)
+    with blind, mock.patch.object(spool, "exhaustion_in", return_value=None):
         yield
 
 

@@ -13,7 +13,7 @@ from tests.faults.plant import Machine, Plant
 from tests.faults.points import Points
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.faults.processes"])
+_context.set_forkserver_preload(["tests.faults.processes", "tests.faults.pages", "tests.faults.mutants"])
 
 
 def run_part(plant: Plant, part: str, kill_at: int | None = None, log: Path | None = None) -> int:
