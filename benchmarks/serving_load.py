@@ -41,8 +41,7 @@ WARM_UP = 20
 def capacity(rig: Rig, contents: Iterator[bytes], wafers_sent: int) -> float:
     """Wafers a second out of a queue that is never empty."""
     before = rig.finished()
-    for content in islice(contents, WARM_UP + wafers_sent):
-        rig.send(content)
+    rig.send_together(islice(contents, WARM_UP + wafers_sent))
     began = rig.drain(before + WARM_UP, 300)
     ended = rig.drain(before + WARM_UP + wafers_sent, 600)
     return wafers_sent / (ended - began)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.up import environment_of
+from services.up import environment_of, prepare_home
 from tests.services.conftest import MakeBundle, make_bundle, wafers  # noqa: F401 - fixtures
 from tests.services.serving.service import Service
 
@@ -28,6 +28,7 @@ def test_serve_run_inspects_wafers(
     wafers: list[Path],  # noqa: F811
 ) -> None:
     service = Service(tmp_path, make_bundle)
+    prepare_home(service.settings)
     service.release(1)
     environment = {
         **os.environ,
