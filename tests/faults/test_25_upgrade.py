@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from services.intake.spool import Spool
 from services.records import queries
@@ -119,21 +119,27 @@ class OldWorker(threading.Thread):
 
     def run(self) -> None:
         engine = create_engine(self._url, connect_args={"timeout": 20} if self._url.startswith("sqlite") else {})
-        for number in self._numbers:
-            for tries in range(50):
-                try:
-                    with engine.begin() as connection:
-                        finish(connection, number, datetime.now(UTC), pause_s=0.01)
-                except DBAPIError as error:
-                    if type(error).__name__ != "OperationalError" or tries == 49:
-                        self.error = error
-                        return
-                    time.sleep(0.1)
-                else:
-                    break
-            self.begun.set()
-            time.sleep(0.05)  # SQLite serves those who wait in no order
+        try:
+            for number in self._numbers:
+                self._finish(engine, number)
+                self.begun.set()
+                time.sleep(0.05)  # SQLite serves those who wait in no order
+        except DBAPIError as error:
+            self.error = error
         engine.dispose()
+
+    @staticmethod
+    def _finish(engine: Engine, number: int) -> None:
+        for tries_left in reversed(range(50)):
+            try:
+                with engine.begin() as connection:
+                    finish(connection, number, datetime.now(UTC), pause_s=0.01)
+            except OperationalError:
+                if tries_left == 0:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
 
 def migrate_under_load(plant: Plant) -> list[OldWorker]:
