@@ -24,7 +24,7 @@ def test_a_proposed_bundle_waits_for_a_person(trained: Trained, mlflow_uri: str,
     second, first = registry.versions(NAME, mlflow_uri)
     assert (first.aliases, second.aliases) == (("champion",), ("challenger",))
     assert (second.gate, second.against) == ("refused", "1")
-    assert "false alarms rise" in second.reasons[0]
+    assert any("false alarms" in reason for reason in second.reasons)
     assert second.against_figures["test.macro_f1"] == pytest.approx(first.figures["test.macro_f1"])
     registry.promote(NAME, "2", mlflow_uri, alias="champion", seen="1")
     second, first = registry.versions(NAME, mlflow_uri)
