@@ -53,12 +53,29 @@ def scans(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield from scans(child)
 
 
+def used(plan: dict[str, Any]) -> Iterator[str]:
+    """Names of the indices a plan reads."""
+    if "Index Name" in plan:
+        yield plan["Index Name"]
+    for child in plan.get("Plans", ()):
+        yield from used(child)
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_no_list_looks_at_a_whole_table(filled: Database, name: str) -> None:
     for plan in plans(filled, name):
         for way, table in scans(plan):
             whole = way == "Seq Scan" and (table in GROWING or table.startswith("verdict_"))
             assert not whole, json.dumps(plan, indent=1)
+
+
+@pytest.mark.parametrize("column", ["tool", "product", "step", "lot", "label"])
+def test_a_filter_is_looked_up_not_walked_to(filled: Database, column: str) -> None:
+    """What was frequent and is long gone lies behind everything newer."""
+    named = {"tool": "a tool long gone", "label": "a label long gone"}.get(column)
+    name = f"inspections with {named}" if column == "label" else f"inspections of {named or f'a {column}'}"
+    indices = [index for plan in plans(filled, name) for index in used(plan)]
+    assert f"ix_inspection_{column}_recorded_at_id" in indices
 
 
 @pytest.mark.parametrize("name", ["an inspection", "gravest windows"])
