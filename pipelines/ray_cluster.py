@@ -18,6 +18,7 @@ def ray_cluster(workers: int) -> Iterator[bool]:
         workers: processes that will be asked for; a Ray of our own lets them share this machine's cores.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # at Ray's own 15 workers starve behind whatever else runs
     own = not ray.is_initialized()
     if own:
         options: dict[str, Any] = {"address": os.environ.get("RAY_ADDRESS", "local"), "log_to_driver": False}
