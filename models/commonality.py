@@ -10,7 +10,7 @@ Y. Hochberg, J. R. Statist. Soc. B 57(1), 1995 (false discovery rate over all va
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,12 +72,7 @@ def commonalities(wafers: Sequence[Wafer], *, level: float = 0.05) -> tuple[Comm
     """
     found = list(_tests(wafers))
     adjusted = adjust(np.array([one.p for one in found]))
-    sure = [
-        Commonality(one.factor, one.value, one.unit, one.affected_with, one.affected, one.others_with, one.others,
-                    one.p, float(q))
-        for one, q in zip(found, adjusted, strict=True)
-        if q <= level
-    ]  # fmt: skip
+    sure = [replace(one, q=float(q)) for one, q in zip(found, adjusted, strict=True) if q <= level]
     return tuple(sorted(sure, key=lambda one: (one.p, one.factor, one.value)))
 
 
@@ -90,20 +85,8 @@ def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-@dataclass(frozen=True, slots=True)
-class _Test:
-    factor: str
-    value: str
-    unit: str
-    affected_with: int
-    affected: int
-    others_with: int
-    others: int
-    p: float
-
-
-def _tests(wafers: Sequence[Wafer]) -> Iterator[_Test]:
-    """A test for each value of each factor that more than one unit has and not all have."""
+def _tests(wafers: Sequence[Wafer]) -> Iterator[Commonality]:
+    """A test for each value of each factor that more than one unit has and not all have; q is not known yet."""
     for factor in sorted({name for wafer in wafers for name in wafer.factors}):
         units = _units(wafers, factor)
         unit = "wafer" if factor in BY_WAFER else LOT
@@ -118,7 +101,8 @@ def _tests(wafers: Sequence[Wafer]) -> Iterator[_Test]:
             if with_it < FEWEST or with_it == total:
                 continue  # decided without a look at what is affected, or the rate of false discoveries would be wrong
             p = float(hypergeom.sf(bad_with_it - 1, total, bad, with_it))
-            yield _Test(factor, value, unit, bad_with_it, bad, with_it - bad_with_it, total - bad, p)
+            others_with = with_it - bad_with_it
+            yield Commonality(factor, value, unit, bad_with_it, bad, others_with, total - bad, p, q=1.0)
 
 
 def _units(wafers: Sequence[Wafer], factor: str) -> list[tuple[str, bool]]:

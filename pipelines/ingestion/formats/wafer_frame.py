@@ -100,9 +100,15 @@ def _pictures(images: Images, kept: NDArray[np.bool_] | None) -> Pictures | None
 
 def ordinals_with_place(wafer: Wafer) -> NDArray[np.int64]:
     """Which defects of the wafer `place_wafer` keeps, in its order: ordinals in the file's list."""
-    columns = [wafer.defects.columns[name] for name in _PLACE if name in wafer.defects.columns]
-    finite = [np.isfinite(_numbers(values, "place", wafer.provenance.wafer or "")) for values in columns]
-    return np.flatnonzero(np.logical_and.reduce(finite)) if finite else np.zeros(0, np.int64)
+    _, finite = _places(wafer, wafer.provenance.wafer or "")
+    return np.flatnonzero(finite)
+
+
+def _places(wafer: Wafer, where: str) -> tuple[list[NDArray[np.float64]], NDArray[np.bool_]]:
+    """The columns of `_PLACE`, 0 where the file lacks one, and which defects have all of them."""
+    zeros = np.zeros(len(wafer.defects))
+    parts = [_numbers(wafer.defects.columns.get(name, zeros), name, where) for name in _PLACE]
+    return parts, np.logical_and.reduce([np.isfinite(part) for part in parts])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,9 +135,7 @@ class _Placed:
                 expected="columns XREL and YREL",
                 got=", ".join(columns)[:200],
             )
-        zeros = np.zeros(count)
-        parts = [_numbers(columns.get(name, zeros), name, where) for name in _PLACE]
-        finite = np.logical_and.reduce([np.isfinite(part) for part in parts])
+        parts, finite = _places(wafer, where)
         kept = None
         if not finite.all():
             lost = int(count - np.count_nonzero(finite))
