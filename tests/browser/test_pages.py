@@ -124,11 +124,12 @@ def test_the_map_answers_to_keys_mouse_and_links(site: Site, visit: Visit) -> No
     page.locator("#windows a[href^='#window-']").first.click()
     expect(page.locator(".viewer-zoom")).not_to_have_text("1.0×")
     assert page.evaluate("document.querySelector('wafer-viewer').selected") is not None
+    drawn = "document.querySelector('wafer-viewer canvas').toDataURL()"
+    full = page.evaluate(drawn)
     page.get_by_label("Defects").uncheck()
-    blank = page.evaluate("document.querySelector('wafer-viewer canvas').toDataURL()")
+    page.wait_for_function(f"full => {drawn} !== full", arg=full)
     page.get_by_label("Defects").check()
-    page.wait_for_timeout(100)
-    assert page.evaluate("document.querySelector('wafer-viewer canvas').toDataURL()") != blank
+    page.wait_for_function(f"full => {drawn} === full", arg=full)
 
 
 def test_the_map_shows_what_its_filters_let_through(site: Site, visit: Visit) -> None:

@@ -28,9 +28,10 @@ class Proxy:
         self.is_black = False
         self.lose_commit: int | None = None
         self.commits = 0
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._meet, "127.0.0.1", 0))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        started = asyncio.start_server(self._meet, "127.0.0.1", 0)  # there: a browser test's loop may own this thread
+        self._server = asyncio.run_coroutine_threadsafe(started, self._loop).result(10)
 
     @property
     def url(self) -> str:

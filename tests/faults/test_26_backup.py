@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,18 @@ from models.domain.errors import ConfigurationError, RetryableError
 from services.intake.rescanning import rescan
 from services.records.backup import DamagedError, back_up, backups, check, restore
 from services.records.session import Database
-from tests.faults.plant import Machine, Plant, check_invariant
+from tests.faults.plant import POLICY, Machine, Plant, check_invariant
 
 pytestmark = pytest.mark.faults
 
 FILES = 60
+HASTY = replace(POLICY, lease_s=0.5, backoff_s=0.01)
 
 
 @pytest.fixture
 def plant(tmp_path: Path, sqlite_template: Path) -> Plant:
     shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
-    return Plant(f"sqlite:///{tmp_path / 'waferwatch.db'}", tmp_path / "plant").build()
+    return Plant(f"sqlite:///{tmp_path / 'waferwatch.db'}", tmp_path / "plant", HASTY).build()
 
 
 def line(plant: Plant, stop: threading.Event) -> None:
@@ -65,6 +67,7 @@ def disaster(plant: Plant) -> tuple[set[str], Path]:
 
 
 def finish(plant: Plant) -> None:
+    time.sleep(HASTY.lease_s)  # a copy made while a job ran has it running still, until its lease ends
     with closing(Machine(plant)) as machine:
         machine.ingest()
         machine.work()

@@ -49,6 +49,7 @@ def test_a_new_bundle_looks_again_and_repeats_nothing(machine: Machine, *, close
         with machine.database.write() as session:
             for alert in before:
                 change_alert(session, alert.id, version=alert.version, to=AlertState.RESOLVED, actor="someone")
+        machine.relay()
     sent = machine.plant.received.read_text()
     take_in(machine, NEW)
     with machine.database.read() as session:
