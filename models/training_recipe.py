@@ -24,12 +24,14 @@ class AugmentationRecipe(Section):
         directed: classes that keep their direction although the others are turned and mirrored.
         rotation: turn by any angle (whole wafers: around their centre).
         interpolate: mix the four nearest pixels where a turned pixel falls between them. Right for die maps, whose
-            pixels are shares of area, and for images; defects of points stay whole whatever is set here.
+            pixels are shares of area, and for images; points are moved before they are drawn, whatever is set here.
         shift: largest displacement of the whole picture, as a share of its side.
         jitter: standard deviation of each defect's displacement, as a share of the wafer's diameter.
         thin: largest share of the defects taken away.
+        thicken: largest share of the defects that get another one beside them (of die maps: of the pixels beside
+            failures that fail as well).
         noise: largest share of background defects added.
-        regrid: chance that a wafer is redrawn on a coarser die grid, as another product would show it.
+        regrid: chance that a die map is redrawn on a coarser grid, as another product would show it.
         hide: chance that a part is treated as not inspected.
         mix: chance that a pattern is laid on the background of another wafer.
         photometry: strength of changes of brightness, contrast and blur (images).
@@ -42,6 +44,7 @@ class AugmentationRecipe(Section):
     shift: Share = 0.0
     jitter: Share = 0.0
     thin: Share = 0.0
+    thicken: Share = 0.0
     noise: Share = 0.0
     regrid: Share = 0.0
     hide: Share = 0.0

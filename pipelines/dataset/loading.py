@@ -16,6 +16,7 @@ from models.domain.errors import ConfigurationError, InputError
 from models.domain.tiling import Level, Window
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
 from pipelines.dataset.patches import PatchSet, targets_of
+from pipelines.dataset.places import DefectPlaces
 from pipelines.dataset.samples import DatasetKind, Payload, Picture, payloads
 from pipelines.ingestion.rendering import render_die_maps, render_points
 from pipelines.ingestion.wafer_maps import DieMap, PointMap
@@ -24,7 +25,9 @@ _AT_ONCE = {DatasetKind.DIE_MAPS: 65_536, DatasetKind.POINTS: 256, DatasetKind.I
 """Samples read before they are drawn: die maps are drawn fastest by the thousand, a wafer may have a million points."""
 
 
-def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Sequence[str] | None = None) -> PatchSet:
+def load_patches(
+    directory: str | Path, *, tile: int, channels: int, splits: Sequence[str] | None = None, places: bool = False
+) -> PatchSet:
     """Read and draw the samples of a dataset.
 
     Args:
@@ -32,6 +35,7 @@ def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Seq
         tile: side of a patch in pixels; a wafer is drawn whole into it, a larger picture loses its margin.
         channels: the recipe's; must be what the samples have.
         splits: read only these; None = all.
+        places: keep where the defects lie as well, if the wafers are points (see `DefectPlaces` for the memory).
 
     Raises:
         ConfigurationError: not a dataset, or its samples have another number of channels or are smaller than a tile.
@@ -41,10 +45,14 @@ def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Seq
     manifest = read_dataset_manifest(directory)
     pixels: list[NDArray[np.uint8]] = []
     tables: list[pa.Table] = []
+    lying: list[DefectPlaces] = []
     # Drawing is many small matrix products: threads that wait for each other made it several times slower.
     with threadpool_limits(1):
         for batch in batches(directory / "samples.parquet", splits, _AT_ONCE[manifest.kind]):
-            pixels.append(draw(payloads(manifest.kind, batch), tile))
+            samples = payloads(manifest.kind, batch)
+            pixels.append(draw(samples, tile))
+            if places and manifest.kind is DatasetKind.POINTS:
+                lying.append(DefectPlaces.of([one for one in samples if isinstance(one, PointMap)], tile))
             tables.append(pa.Table.from_batches([batch]).select(["id", "labels", "group", "split"]))
     if not pixels:
         raise ConfigurationError("no samples", where=str(directory), expected=f"splits {splits}")
@@ -57,10 +65,13 @@ def load_patches(directory: str | Path, *, tile: int, channels: int, splits: Seq
             got=str(whole.shape[3]),
             remedy="choose the recipe for this kind of data",
         )
-    return _patch_set(whole, pa.concat_tables(tables), manifest)
+    defects = DefectPlaces.concatenated(lying) if lying else None
+    return _patch_set(whole, pa.concat_tables(tables), manifest, defects)
 
 
-def _patch_set(pixels: NDArray[np.uint8], table: pa.Table, manifest: DatasetManifest) -> PatchSet:
+def _patch_set(
+    pixels: NDArray[np.uint8], table: pa.Table, manifest: DatasetManifest, places: DefectPlaces | None
+) -> PatchSet:
     labels = [tuple(sample or ()) for sample in table.column("labels").to_pylist()]
     strangers = set(manifest.unknown)
     return PatchSet(
@@ -71,6 +82,7 @@ def _patch_set(pixels: NDArray[np.uint8], table: pa.Table, manifest: DatasetMani
         splits=_text(table, "split"),
         unknown=np.asarray(["+".join(sample) if strangers & set(sample) else "" for sample in labels], dtype=np.str_),
         labels=manifest.labels,
+        places=places,
     )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.domain.errors import ConfigurationError
 from models.domain.verdict import Labels
+from pipelines.dataset.places import DefectPlaces
 
 
 def targets_of(labels: Sequence[tuple[str, ...]], names: Sequence[str]) -> NDArray[np.uint8]:
@@ -34,6 +35,7 @@ class PatchSet:
         splits: (N,) text, train, valid or test.
         unknown: (N,) text, the label of a patch whose class is not to be learned; empty for all others.
         labels: what the columns of `targets` are.
+        places: of the defects, where wafers are points and somebody wants to move them.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,6 +45,7 @@ class PatchSet:
     splits: NDArray[np.str_]
     unknown: NDArray[np.str_]
     labels: Labels
+    places: DefectPlaces | None = None
 
     def __post_init__(self) -> None:
         """Check that the columns belong together.
@@ -52,6 +55,7 @@ class PatchSet:
         """
         n = len(self.pixels)
         lengths = {len(self.targets), len(self.groups), len(self.ids), len(self.splits), len(self.unknown)}
+        lengths |= set() if self.places is None else {len(self.places)}
         if self.pixels.ndim != 4 or lengths != {n} or self.targets.shape[1:] != (len(self.labels.names),):
             raise ConfigurationError(
                 "patches do not fit their labels",
@@ -99,6 +103,7 @@ class PatchSet:
             ids=self.ids[chosen],
             splits=self.splits[chosen],
             unknown=self.unknown[chosen],
+            places=None if self.places is None else self.places.only(chosen),
         )
 
     def split(self, name: str) -> "PatchSet":

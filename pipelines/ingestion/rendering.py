@@ -42,7 +42,7 @@ def render_points(points: PointMap, window: Window) -> Patch:
     share = _disc(window)
     if points.inspected is not None:
         share = np.minimum(share, _grid_share(points.inspected, points.diameter_um, window))
-    return _patch(window, _COUNT_TO_DENSITY[np.minimum(counts, DENSITY_FULL)], share)
+    return _patch(window, COUNT_TO_DENSITY[np.minimum(counts, DENSITY_FULL)], share)
 
 
 def render_dies(dies: DieMap, window: Window) -> Patch:
@@ -107,7 +107,8 @@ def _density(defects: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.u
     return density
 
 
-_COUNT_TO_DENSITY = _density(np.arange(DENSITY_FULL + 1, dtype=np.float64))
+COUNT_TO_DENSITY = _density(np.arange(DENSITY_FULL + 1, dtype=np.float64))
+"""Density of 0, 1, 2, … defects in a pixel; the last stands for all above it."""
 
 
 @lru_cache(maxsize=512)

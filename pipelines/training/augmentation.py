@@ -1,9 +1,10 @@
 """Changes that keep the label, for whole batches at once, on the device that holds them.
 
-All geometry (symmetry, rotation, shift, coarser dies, jitter) is one gather: where does each pixel of the result come
-from? By default from the nearest pixel: a point wafer's pixel is a count of defects, and a blurred count is a picture
-no tool would ever send. A die map's pixel is a share of area, and turning it may share it out (`interpolate`), on the
-linear scale. What changes counts works on counts for points and on whole dies for die maps.
+Wafers that are points are changed as points and drawn afterwards (`pipelines.training.defects`); of their pixels only
+the inspected share moves. Of die maps and images the pixels move: all geometry (symmetry, rotation, shift, coarser
+dies, jitter) is one gather: where does each pixel of the result come from? By default from the nearest pixel; a die
+map's pixel is a share of area, and turning it may share it out (`interpolate`), on the linear scale. What changes how
+much failed works on whole dies.
 
 Uint8 in, uint8 out, so that training sees exactly the kind of pixels serving sees.
 """
@@ -21,6 +22,8 @@ from models.domain.verdict import Labels
 from models.preprocessing import share
 from models.training_recipe import AugmentationRecipe
 from pipelines.dataset.samples import DatasetKind
+from pipelines.training.defects import Defects
+from pipelines.training.motion import Motion
 
 _COARSEST = 18
 """Dies across the coarsest grid that `regrid` imitates: the largest dies of WM-811K are about that."""
@@ -57,116 +60,142 @@ class Augmenter:
                 got=", ".join(sorted(strangers)),
             )
 
-    def __call__(self, pixels: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, pixels: Tensor, targets: Tensor, generator: Generator, defects: Defects | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Augment a batch.
 
         Args:
             pixels: uint8 (N, S, S, C).
             targets: float (N, K), 1 where the patch has the class.
             generator: the only source of chance, on the device of `pixels`.
+            defects: of the same wafers, where these are points.
 
         Returns:
             Pixels of the same shape and dtype, and the targets; several patterns can meet on one patch where labels are
             not exclusive.
+
+        Raises:
+            ValueError: wafers that are points came without their defects.
         """
-        if self.recipe.mix and self.kind is not DatasetKind.IMAGES:
-            pixels, targets = self._superimpose(pixels, targets, generator)
-        pixels = self._move(pixels, targets, generator)
         if self.kind is DatasetKind.IMAGES:
+            pixels = self._move(pixels, targets, generator)
             return (_light(pixels, self.recipe.photometry, generator) if self.recipe.photometry else pixels), targets
-        if self.recipe.thin or self.recipe.noise:
-            pixels = self._count(pixels, generator)
+        if self.kind is DatasetKind.DIE_MAPS:
+            pixels, targets = self._dies(pixels, targets, generator)
+        elif defects is None:
+            raise ValueError("points are augmented as points: load the patches with their places")
+        else:
+            pixels, targets = self._points(pixels, targets, defects, generator)
         if self.recipe.hide:
             pixels = _hide(pixels, self.recipe.hide, generator)
         return pixels, targets
 
-    def _superimpose(self, pixels: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Lay a pattern on the defects of another wafer: a normal one, or any where labels are not exclusive."""
-        n = len(pixels)
-        chosen = _rand((n,), pixels, generator) < self.recipe.mix
-        partner = torch.randint(n, (n,), generator=generator, device=pixels.device)
+    def _dies(self, pixels: Tensor, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Die maps: lay one on another, move them, let dies fail or pass."""
+        if self.recipe.mix:
+            hosts, guests, targets = self._meet(targets, generator)
+            pixels = pixels.clone()
+            both = torch.maximum(pixels[hosts, :, :, 0], pixels[guests, :, :, 0])
+            pixels[hosts, :, :, 0] = both * (pixels[hosts, :, :, 1] > 0)
+        pixels = self._move(pixels, targets, generator)
+        if self.recipe.thin or self.recipe.thicken or self.recipe.noise:
+            pixels = self._fail(pixels, generator)
+        return pixels, targets
+
+    def _points(self, pixels: Tensor, targets: Tensor, defects: Defects, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Points: change them where they lie, move them with what was inspected, and draw them."""
+        recipe, inspected = self.recipe, pixels[..., 1]
+        if recipe.mix:
+            hosts, guests, targets = self._meet(targets, generator)
+            defects = defects.laid(guests, hosts, inspected)
+        if recipe.thicken:
+            defects = defects.thickened(recipe.thicken, inspected, generator)
+        if recipe.jitter:
+            defects = defects.jittered(2 * recipe.jitter, inspected, generator)
+        if recipe.thin:
+            defects = defects.thinned(recipe.thin, generator)
+        if recipe.noise:
+            defects = defects.noised(recipe.noise, inspected, generator)
+        if self._moving:
+            motion = Motion.draw(recipe, self.labels, targets, generator)
+            defects = defects.moved(motion)
+            rows, columns = motion.came_from(*_grid(pixels))
+            inspected = _gather(pixels[..., 1:], rows, columns, fill=False)[..., 0]
+        return torch.stack([defects.drawn(pixels.shape[1]), inspected], dim=-1), targets
+
+    @property
+    def _moving(self) -> bool:
+        return self.recipe.symmetries or self.recipe.rotation or bool(self.recipe.shift)
+
+    def _meet(self, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Who gets the defects of whom: those of a normal wafer, or of any where labels are not exclusive.
+
+        Returns:
+            Hosts and guests, int64 (M,) each, and the targets of all.
+        """
+        n = len(targets)
+        chosen = _rand((n,), targets, generator) < self.recipe.mix
+        partner = torch.randint(n, (n,), generator=generator, device=targets.device)
         if self.labels.exclusive:
-            if self.labels.normal is None:
-                return pixels, targets
-            normal = torch.nonzero(targets[:, self.labels.names.index(self.labels.normal)] > 0).flatten()
+            normal = torch.zeros(0, device=targets.device)
+            if self.labels.normal is not None:
+                normal = torch.nonzero(targets[:, self.labels.names.index(self.labels.normal)] > 0).flatten()
             if not len(normal):
-                return pixels, targets
+                nobody = partner[:0]
+                return nobody, nobody, targets
             partner = normal[partner % len(normal)]
         else:
             targets = torch.where(chosen[:, None], torch.maximum(targets, targets[partner]), targets)
-        rows = chosen.nonzero().squeeze(1)
-        mine, theirs, inspected = pixels[rows, :, :, 0], pixels[partner[rows], :, :, 0], pixels[rows, :, :, 1]
-        if self.kind is DatasetKind.POINTS:
-            both = _encode(_decode(mine) + _decode(theirs))
-        else:
-            both = torch.maximum(mine, theirs)
-        pixels = pixels.clone()
-        pixels[rows, :, :, 0] = both * (inspected > 0)
-        return pixels, targets
+        hosts = chosen.nonzero().squeeze(1)
+        return hosts, partner[hosts], targets
 
     def _move(self, pixels: Tensor, targets: Tensor, generator: Generator) -> Tensor:
-        """Symmetries, rotation, shift, coarser dies and jitter in one gather."""
+        """Symmetries, rotation, shift, coarser dies and jitter of pixels in one gather."""
         recipe, (n, size, _, channels) = self.recipe, pixels.shape
-        if not (recipe.symmetries or recipe.rotation or recipe.shift or recipe.regrid or recipe.jitter):
+        dies = self.kind is DatasetKind.DIE_MAPS
+        if not (self._moving or (dies and (recipe.regrid or recipe.jitter))):
             return pixels
-        line = (torch.arange(size, device=pixels.device) + 0.5) * (2 / size) - 1
-        rows, columns = (axis.reshape(1, -1) for axis in torch.meshgrid(line, line, indexing="ij"))
-        if recipe.regrid and self.kind is not DatasetKind.IMAGES:
+        rows, columns = _grid(pixels)
+        if recipe.regrid and dies:
             rows, columns = _coarser(rows, columns, n, recipe.regrid, generator)
-        turn, mirror = self._turns(targets, generator)
-        cos, sin = torch.cos(turn)[:, None], torch.sin(turn)[:, None]
-        rows, columns = cos * rows - sin * columns * mirror, sin * rows + cos * columns * mirror
-        if recipe.shift:
-            move = (_rand((2, n, 1), pixels, generator) * 2 - 1) * (2 * recipe.shift)
-            rows, columns = rows + move[0], columns + move[1]
-        if recipe.interpolate and self.kind is not DatasetKind.POINTS:
-            moved = _interpolate(pixels, rows, columns, dies=self.kind is DatasetKind.DIE_MAPS)
+        rows, columns = Motion.draw(recipe, self.labels, targets, generator).came_from(rows, columns)
+        if recipe.interpolate:
+            moved = _interpolate(pixels, rows, columns, dies=dies)
         else:
-            moved = _gather(pixels, rows, columns, fill=self.kind is DatasetKind.IMAGES)
-        if recipe.jitter and self.kind is not DatasetKind.IMAGES:
-            # Only defects move, not what was inspected; a pixel takes the defects of a near one.
+            moved = _gather(pixels, rows, columns, fill=not dies)
+        if recipe.jitter and dies:
+            # Only failures move, not what was inspected; a pixel takes those of a near one.
             near = _normal((2, n, size * size), pixels, generator) * (2 * recipe.jitter)
             density = _gather(pixels[..., :1], rows + near[0], columns + near[1], fill=False)
             density = density * (moved[..., 1:2] > 0)
             moved = torch.cat([density, moved[..., 1:]], dim=-1)
         return moved.reshape(n, size, size, channels)
 
-    def _turns(self, targets: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Angle (N,) in radians and mirror (N, 1), +1 or -1; patches of directed classes get 0 and 1."""
-        n = len(targets)
-        turn, mirror = torch.zeros(n, device=targets.device), torch.ones(n, 1, device=targets.device)
-        if self.recipe.symmetries:
-            turn = torch.floor(_rand((n,), targets, generator) * 4) * (torch.pi / 2)
-            mirror = torch.where(_rand((n, 1), targets, generator) < 0.5, -1.0, 1.0)
-        if self.recipe.rotation:
-            turn = _rand((n,), targets, generator) * (2 * torch.pi)
-        if self.recipe.directed:
-            columns = [self.labels.names.index(name) for name in self.recipe.directed]
-            kept = targets[:, columns].any(1)
-            turn = torch.where(kept, torch.zeros_like(turn), turn)
-            mirror = torch.where(kept[:, None], torch.ones_like(mirror), mirror)
-        return turn, mirror
-
-    def _count(self, pixels: Tensor, generator: Generator) -> Tensor:
-        """Take defects away and add background ones; another share for each patch, up to the recipe's."""
+    def _fail(self, pixels: Tensor, generator: Generator) -> Tensor:
+        """Failures spread to what lies beside them, failed dies pass, others fail; each patch by shares of its own."""
         density, inspected = pixels[..., 0], pixels[..., 1]
         n = len(pixels)
         lost = _rand((n, 1, 1), pixels, generator) * self.recipe.thin
         more = _rand((n, 1, 1), pixels, generator) * self.recipe.noise
+        changed = density
+        if self.recipe.thicken:
+            wide = _rand((n, 1, 1), pixels, generator) * self.recipe.thicken
+            around = functional.max_pool2d(density.float(), 3, 1, 1).to(torch.uint8)
+            changed = torch.where(_rand(tuple(density.shape), pixels, generator) < wide, around, density)
         chance = _rand(tuple(density.shape), pixels, generator)
-        if self.kind is DatasetKind.POINTS:
-            counts = _decode(density)
-            # Rounded by chance: on average exactly the share is left, and a single defect stays or goes whole.
-            spread = (
-                more * counts.sum((1, 2), keepdim=True) / inspected.count_nonzero((1, 2)).clamp_min(1)[:, None, None]
-            )
-            changed = _encode(torch.floor(counts * (1 - lost) + spread * (inspected > 0) + chance))
-        else:
-            fails = torch.full_like(density, 255)
-            changed = torch.where(chance < lost, torch.zeros_like(density), density)
-            changed = torch.where(chance > 1 - more, fails, changed)
+        changed = torch.where(chance < lost, torch.zeros_like(changed), changed)
+        changed = torch.where(chance > 1 - more, torch.full_like(density, 255), changed)
         density = torch.where(inspected > 0, changed, torch.zeros_like(changed))
         return torch.stack([density, inspected], dim=-1)
+
+
+def _grid(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of every pixel's middle in -1..1, (1, S·S) each."""
+    size = pixels.shape[1]
+    line = (torch.arange(size, device=pixels.device) + 0.5) * (2 / size) - 1
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    return rows.reshape(1, -1), columns.reshape(1, -1)
 
 
 def _coarser(rows: Tensor, columns: Tensor, n: int, chance: float, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -187,8 +216,9 @@ def _gather(pixels: Tensor, rows: Tensor, columns: Tensor, *, fill: bool) -> Ten
     # The tiny addend keeps exact quarter turns exact: cos(pi/2) is not quite 0.
     row, column = (torch.floor((axis + 1) * (size / 2) + 1e-4).long() for axis in (rows, columns))
     inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-    source = (row.clamp(0, size - 1) * size + column.clamp(0, size - 1)).expand(n, -1)
-    found = pixels.reshape(n, size * size, channels).gather(1, source[..., None].expand(-1, -1, channels))
+    source = row.clamp(0, size - 1) * size + column.clamp(0, size - 1)
+    source = source + torch.arange(n, device=pixels.device)[:, None] * (size * size)
+    found = pixels.reshape(-1, channels).index_select(0, source.flatten()).reshape(n, size * size, channels)
     if not fill:
         found = found * inside[..., None]
     return found.reshape(n, size, size, channels)
@@ -243,21 +273,6 @@ def _light(pixels: Tensor, strength: float, generator: Generator) -> Tensor:
     rough = grain.flatten().nonzero().squeeze(1)
     values[rough] += _normal(tuple(values[rough].shape), pixels, generator) * grain[rough]
     return (values.clamp(0, 1) * 255).round().to(torch.uint8)
-
-
-def _decode(density: Tensor) -> Tensor:
-    """Defects per pixel, float, of density bytes: the inverse of the renderer's log scale."""
-    full = torch.log1p(torch.tensor(float(DENSITY_FULL)))
-    table = torch.expm1(torch.arange(256) / 255 * full).round().to(density.device)
-    return table[density.long()]
-
-
-def _encode(counts: Tensor) -> Tensor:
-    """Density bytes of defects per pixel, as the renderer writes them."""
-    numbers = torch.arange(DENSITY_FULL + 1, dtype=torch.float64)
-    full = torch.log1p(torch.tensor(float(DENSITY_FULL), dtype=torch.float64))
-    table = (torch.log1p(numbers) * 255 / full + 0.5 + 1e-5).to(torch.uint8).to(counts.device)
-    return table[counts.clamp(0, DENSITY_FULL).long()]
 
 
 def _rand(shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:

@@ -20,7 +20,8 @@ def job_of(recipe: Recipe, data_dir: Path, device: torch.device) -> Job:
     Raises:
         ConfigurationError: recipe and dataset do not fit.
     """
-    patches = load_patches(data_dir, tile=recipe.tiling.tile, channels=recipe.channels, splits=("train", "valid"))
+    tile, channels = recipe.tiling.tile, recipe.channels
+    patches = load_patches(data_dir, tile=tile, channels=channels, splits=("train", "valid"), places=True)
     kind = read_dataset_manifest(data_dir).kind
     return Job(recipe, kind, patches.split("train"), patches.split("valid"), device)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipelines.dataset.patches import PatchSet
 from pipelines.evaluation.artefacts import picture_of
 from pipelines.training.augmentation import Augmenter
+from pipelines.training.defects import defects_of
 
 _VARIANTS = 7
 _CLASSES = 16
@@ -37,7 +38,7 @@ def gallery(patches: PatchSet, augmenter: Augmenter, seed: int = 0) -> Figure:
         batch = np.concatenate([np.full(_VARIANTS, index), normal])
         pixels = torch.from_numpy(patches.pixels[batch])
         targets = torch.from_numpy(patches.targets[batch]).float()
-        varied, _ = augmenter(pixels, targets, generator)
+        varied, _ = augmenter(pixels, targets, generator, defects_of(patches, batch, pixels.device))
         pictures = [patches.pixels[index], *varied[:_VARIANTS].numpy()]
         for axis, picture in zip(line, pictures, strict=True):
             shown = picture_of(picture, augmenter.kind)

@@ -24,6 +24,7 @@ from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.samples import DatasetKind
 from pipelines.training import imbalance
 from pipelines.training.augmentation import Augmenter
+from pipelines.training.defects import defects_of
 from pipelines.training.layer_groups import set_learning
 from pipelines.training.losses import Loss, build_loss
 from pipelines.training.schedule import momentum_at, rate_share
@@ -230,7 +231,8 @@ class _Run:
             rows = self.team.share(torch.from_numpy(drawn[step * self.batch : (step + 1) * self.batch]))
             pixels = self.pixels[rows.to(self.pixels.device)].to(device)
             picked = time.perf_counter()
-            pixels, targets = self.augmenter(pixels, self.targets[rows.to(device)], generator)
+            defects = defects_of(self.job.train, rows.numpy(), device)
+            pixels, targets = self.augmenter(pixels, self.targets[rows.to(device)], generator, defects)
             if recipe.strangers and self.job.train.labels.exclusive:
                 pixels, targets = with_strangers(pixels, targets, self.job.train.labels, recipe.strangers, generator)
             augmenting += time.perf_counter() - picked

@@ -95,6 +95,32 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def points_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classes of `dataset` as points, 120 wafers of a few hundred defects, split by lot."""
+    from pipelines.dataset.import_ import ImportOptions, build_dataset
+    from pipelines.dataset.samples import Sample
+    from pipelines.dataset.sources.origin import Origin
+    from pipelines.ingestion.wafer_maps import PointMap
+
+    rng = np.random.default_rng(0)
+
+    def wafer(label: str) -> PointMap:
+        low, high = {"Center": (0.0, 0.3), "Edge-Ring": (0.85, 1.0), "none": (0.0, 1.0)}[label]
+        radius = np.sqrt(rng.uniform(low**2, high**2, rng.integers(100, 400))) * 1.5e5
+        angle = rng.uniform(0, 2 * np.pi, len(radius))
+        return PointMap(*(radius * (np.cos(angle), np.sin(angle))).astype(np.float32), 3e5)
+
+    labels = [("none", "Center", "Edge-Ring")[place % 3] for place in range(120)]
+    samples = [Sample((label,), f"lot {place // 4}", wafer(label), "here") for place, label in enumerate(labels)]
+    folder = tmp_path_factory.mktemp("points")
+    build_dataset(
+        lambda: Origin(iter(samples), normal="none", exclusive=True, grouped_by="lot"),
+        "points", folder / "data", ImportOptions(),
+    )  # fmt: skip
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
 def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     """A bundle trained on `dataset`; not to be changed."""
     from pipelines.training.train import train

@@ -12,7 +12,7 @@ from models.domain.tiling import Level, Window
 from pipelines.dataset.import_ import ImportOptions, import_dataset
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.samples import DatasetKind, Sample, payloads, schema, to_row
-from pipelines.ingestion.rendering import render_dies
+from pipelines.ingestion.rendering import COUNT_TO_DENSITY, render_dies
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
 
@@ -83,3 +83,18 @@ def test_points_survive_the_table_exactly(inspected: DieGrid | None) -> None:
         assert (second.inspected.x_um == inspected.x_um).all()
         assert (second.inspected.y_um == inspected.y_um).all()
         assert second.inspected.pitch_um == inspected.pitch_um
+
+
+def test_places_come_with_points_alone_and_only_if_wanted(wafers: Path, points_dataset: Path) -> None:
+    assert load_patches(wafers, tile=16, channels=2, places=True).places is None
+    assert load_patches(points_dataset, tile=16, channels=2).places is None
+    patches = load_patches(points_dataset, tile=16, channels=2, places=True)
+    valid = patches.split("valid")
+    assert patches.places is not None
+    assert valid.places is not None
+    assert len(valid.places) == len(valid) < len(patches)
+    for number, pixels in enumerate(valid.pixels):
+        here = slice(*valid.places.first[number : number + 2])
+        row, column = valid.places.row[here] >> valid.places.bits, valid.places.column[here] >> valid.places.bits
+        counts = np.bincount(row.astype(int) * 16 + column, minlength=256).reshape(16, 16)
+        assert np.array_equal(COUNT_TO_DENSITY[counts], pixels[..., 0])

@@ -8,26 +8,36 @@ import pytest
 import torch
 
 from models.domain.errors import ConfigurationError
-from models.domain.patch import DENSITY_FULL
 from models.domain.verdict import Labels
 from models.network import build_network
+from models.preprocessing import share
 from models.recipe import Recipe
 from models.training_recipe import AugmentationRecipe
 from models.views import SYMMETRIES, see
+from pipelines.dataset.places import DefectPlaces
 from pipelines.dataset.samples import DatasetKind
-from pipelines.training.augmentation import Augmenter, _decode, _encode
+from pipelines.ingestion.rendering import COUNT_TO_DENSITY
+from pipelines.ingestion.wafer_maps import PointMap
+from pipelines.training.augmentation import Augmenter
+from pipelines.training.defects import Defects
 
 LABELS = Labels(("a", "b", "none"), "none")
 STILL = {"symmetries": False}
 
 
 def wafer(n: int = 64, size: int = 32, seed: int = 0) -> torch.Tensor:
-    """Points on an inspected disc: a few counts in most pixels, nothing outside."""
+    """An inspected disc with something in every third pixel, and nothing outside."""
     rng = np.random.default_rng(seed)
-    counts = torch.from_numpy(rng.poisson(0.5, (n, size, size)) * rng.integers(1, 4, (n, size, size)))
+    counts = rng.poisson(0.5, (n, size, size)) * rng.integers(1, 4, (n, size, size))
     line = torch.linspace(-1, 1, size)
     disc = torch.hypot(line[:, None], line[None]) <= 1
-    return torch.stack([_encode(counts) * disc, (disc * 255).to(torch.uint8).expand(n, -1, -1)], dim=-1)
+    density = torch.from_numpy(COUNT_TO_DENSITY[counts]) * disc
+    return torch.stack([density, (disc * 255).to(torch.uint8).expand(n, -1, -1)], dim=-1)
+
+
+def area(pixels: torch.Tensor) -> torch.Tensor:
+    """Failed pixels of each patch, (N,)."""
+    return share(pixels[..., 0]).sum((1, 2))
 
 
 def one_hot(n: int, k: int = 0) -> torch.Tensor:
@@ -35,19 +45,23 @@ def one_hot(n: int, k: int = 0) -> torch.Tensor:
 
 
 def augment(
-    pixels: torch.Tensor, targets: torch.Tensor, kind: DatasetKind = DatasetKind.POINTS, seed: int = 0, **recipe: object
+    pixels: torch.Tensor,
+    targets: torch.Tensor,
+    kind: DatasetKind = DatasetKind.DIE_MAPS,
+    seed: int = 0,
+    **recipe: object,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     augmenter = Augmenter(AugmentationRecipe.model_validate(recipe), LABELS, kind)
     return augmenter(pixels, targets, torch.Generator().manual_seed(seed))
 
 
 EVERYTHING = {
-    "rotation": True, "shift": 0.03, "jitter": 0.02, "thin": 0.3, "noise": 0.2, "regrid": 0.5, "hide": 0.3,
-    "mix": 0.5, "photometry": 0.7, "interpolate": True,
+    "rotation": True, "shift": 0.03, "jitter": 0.02, "thin": 0.3, "thicken": 0.2, "noise": 0.2, "regrid": 0.5,
+    "hide": 0.3, "mix": 0.5, "photometry": 0.7, "interpolate": True,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", list(DatasetKind))
+@pytest.mark.parametrize("kind", [DatasetKind.DIE_MAPS, DatasetKind.IMAGES])
 def test_shape_and_dtype_stay_and_chance_follows_the_generator(kind: DatasetKind) -> None:
     pixels, targets = wafer(), one_hot(64)
     before = pixels.clone()
@@ -82,21 +96,22 @@ def test_a_directed_class_that_does_not_exist_is_refused() -> None:
         augment(wafer(1), one_hot(1), directed=("c",))
 
 
-def test_counts_survive_the_log_scale() -> None:
-    counts = torch.arange(1024)
-    assert torch.equal(_encode(_decode(_encode(torch.arange(40)))), _encode(torch.arange(40)))
-    assert torch.equal(_decode(_encode(torch.arange(8))).long(), torch.arange(8))
-    relative = (_decode(_encode(counts)) - counts).abs() / counts.clamp_min(1)
-    assert relative.max() < 0.03
+def test_points_without_their_places_are_refused() -> None:
+    with pytest.raises(ValueError, match="with their places"):
+        augment(wafer(1), one_hot(1), DatasetKind.POINTS)
 
 
-def test_thinning_takes_the_stated_share_and_noise_adds_it() -> None:
-    pixels = wafer(400)
-    before = _decode(pixels[..., 0]).sum()
-    thinned, _ = augment(pixels, one_hot(400), **STILL, thin=0.4)
-    assert float(_decode(thinned[..., 0]).sum() / before) == pytest.approx(0.8, abs=0.03)
-    more, _ = augment(pixels, one_hot(400), **STILL, noise=0.4)
-    assert float(_decode(more[..., 0]).sum() / before) == pytest.approx(1.2, abs=0.03)
+def test_thickening_spreads_failures_to_what_lies_beside_them() -> None:
+    pixels = torch.zeros(300, 16, 16, 2, dtype=torch.uint8)
+    pixels[..., 1] = 255
+    pixels[:, 4:12, 7, 0] = 255  # a line
+    varied, _ = augment(pixels, one_hot(300), **STILL, thicken=0.5)
+    assert (varied[:, 4:12, 7, 0] == 255).all()
+    assert not varied[:, :, :6, 0].any()
+    assert not varied[:, :, 9:, 0].any()
+    beside = (varied[:, 3:13, 6, 0] == 255).float().mean(1)
+    assert beside.max() < 0.9
+    assert float(beside.mean()) == pytest.approx(0.25, abs=0.03)
 
 
 def test_dies_fail_or_pass_as_a_whole() -> None:
@@ -108,9 +123,8 @@ def test_dies_fail_or_pass_as_a_whole() -> None:
 
 
 def test_nothing_is_found_where_nothing_was_inspected() -> None:
-    for kind in (DatasetKind.POINTS, DatasetKind.DIE_MAPS):
-        varied, _ = augment(wafer(200), one_hot(200), kind, **EVERYTHING)
-        assert int(varied[..., 0][varied[..., 1] == 0].max()) == 0
+    varied, _ = augment(wafer(200), one_hot(200), DatasetKind.DIE_MAPS, **EVERYTHING)
+    assert int(varied[..., 0][varied[..., 1] == 0].max()) == 0
 
 
 def test_a_turned_die_map_shares_its_area_out_and_loses_none() -> None:
@@ -118,9 +132,8 @@ def test_a_turned_die_map_shares_its_area_out_and_loses_none() -> None:
     pixels[..., 1] = 255
     pixels[:, 10:22, 14:17, 0] = 255  # a bar of failed dies well inside: 36 pixels of area
     turned, _ = augment(pixels, one_hot(200), DatasetKind.DIE_MAPS, rotation=True, interpolate=True)
-    area = (_decode(turned[..., 0]) / DENSITY_FULL).sum((1, 2))
-    assert area.mean() == pytest.approx(36, rel=0.02)
-    assert ((area - 36).abs() < 2).all(), "the nearest pixel alone would lose or double some"
+    assert area(turned).mean() == pytest.approx(36, rel=0.02)
+    assert ((area(turned) - 36).abs() < 2).all(), "the nearest pixel alone would lose or double some"
     between = (turned[..., 0] > 0) & (turned[..., 0] < 255)
     assert between.flatten(1).any(1).float().mean() > 0.9
 
@@ -130,12 +143,6 @@ def test_quarter_turns_stay_exact_when_interpolated() -> None:
     plain, _ = augment(pixels, one_hot(100), DatasetKind.DIE_MAPS)
     smooth, _ = augment(pixels, one_hot(100), DatasetKind.DIE_MAPS, interpolate=True)
     assert (plain.int() - smooth.int()).abs().max() <= 1
-
-
-def test_points_stay_whole_when_interpolated() -> None:
-    pixels = wafer(50)
-    first, _ = augment(pixels, one_hot(50), DatasetKind.POINTS, rotation=True, interpolate=True)
-    assert torch.equal(first, augment(pixels, one_hot(50), DatasetKind.POINTS, rotation=True)[0])
 
 
 def test_hidden_parts_are_marked_as_not_inspected() -> None:
@@ -196,14 +203,25 @@ def test_light_changes_brightness_not_geometry() -> None:
     assert min(flat) > 0.6
 
 
-def test_costs_at_most_a_tenth_of_a_training_step() -> None:
+def points(n: int = 64) -> tuple[torch.Tensor, DefectPlaces]:
+    """Wafers of a thousand to ten thousand defects."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-1e5, 1e5, (n, 2, 10_000)).astype(np.float32)
+    wafers = [PointMap(*one[:, : round(10 ** rng.uniform(3, 4))], 3e5) for one in places]
+    return wafer(n, 64), DefectPlaces.of(wafers, 64)
+
+
+@pytest.mark.parametrize("kind", [DatasetKind.DIE_MAPS, DatasetKind.POINTS])
+def test_costs_at_most_a_tenth_of_a_training_step(kind: DatasetKind) -> None:
     recipe = Recipe.parse({"name": "x"}, "test")
     network = build_network(recipe, 3).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    pixels, targets = wafer(64, 64), one_hot(64)
-    augmenter = Augmenter(
-        AugmentationRecipe(rotation=True, thin=0.1, noise=0.05, regrid=0.3), LABELS, DatasetKind.DIE_MAPS
-    )
+    pixels, places = points()
+    augmenter = Augmenter(AugmentationRecipe(rotation=True, thin=0.1, noise=0.05, regrid=0.3), LABELS, kind)
     generator = torch.Generator().manual_seed(0)
+
+    def augmentation() -> None:
+        defects = Defects.of(places.only(np.arange(64)), pixels.device) if kind is DatasetKind.POINTS else None
+        augmenter(pixels, one_hot(64), generator, defects)
 
     def seconds(action: Callable[[], object]) -> float:
         times = []
@@ -219,6 +237,6 @@ def test_costs_at_most_a_tenth_of_a_training_step() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # waiting threads would count as computing ones
     try:
-        assert seconds(lambda: augmenter(pixels, targets, generator)) < 0.1 * seconds(step)
+        assert seconds(augmentation) < 0.1 * seconds(step)
     finally:
         torch.set_num_threads(threads)

@@ -14,6 +14,7 @@ from models.recipe import Recipe
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.samples import DatasetKind
+from pipelines.training.beginning import job_of
 from pipelines.training.loop import Job, fit
 from pipelines.training.state import State, load_checkpoint, new_state, save_checkpoint
 
@@ -90,6 +91,19 @@ def test_a_killed_run_resumes_to_the_same_bits(patches: PatchSet, tmp_path: Path
     found = fit(job(recipe, patches), resumed)
     assert same(found.weights, whole.weights)
     assert [record.loss for record in found.curves] == [record.loss for record in whole.curves]
+
+
+def test_points_are_learned_and_resumed_as_points(points_dataset: Path, tmp_path: Path) -> None:
+    changes = {"rotation": True, "jitter": 0.01, "thin": 0.3, "thicken": 0.1, "noise": 0.1, "mix": 0.5}
+    recipe = small(augmentation=changes, samples_per_epoch=256, epochs=6)
+    made = job_of(recipe, points_dataset, CPU)
+    whole = fit(made, start(recipe))
+    assert whole.curves[-1].loss < 0.7 * whole.curves[0].loss
+    with pytest.raises(KeyboardInterrupt):
+        fit(made, start(recipe), (Stop(tmp_path / "c.pt", after=2),))
+    resumed = start(recipe)
+    load_checkpoint(tmp_path / "c.pt", resumed, "run")
+    assert same(fit(job_of(recipe, points_dataset, CPU), resumed).weights, whole.weights)
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(patches: PatchSet) -> None:
