@@ -14,16 +14,16 @@ from models.domain.patch import DENSITY_FULL
 from pipelines.ingestion.point_index import FRACTION_BITS
 from pipelines.ingestion.wafer_maps import PointMap
 
-_SINGLE = 4
-"""Defects per pixel of the tile, on average, up to which every one is kept by itself."""
+_SINGLE = 5
+"""Defects per pixel of the tile, on average, up to which every one is kept by itself; 1023 / 5 in a heap fit a byte."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DefectPlaces:
     """The defects of N wafers, one after the other, D in all.
 
-    Five bytes a defect. A wafer of more than 4·tile² defects (16,384 at 64 px) keeps heaps of defects that lie in one
-    pixel and move as one, so that no wafer takes more than 5·tile² places (100 kB at 64 px), and no training step more
+    Five bytes a defect. A wafer of more than 5·tile² defects (20,480 at 64 px) keeps heaps of defects that lie in one
+    pixel and move as one, so that no wafer takes more than 6·tile² places (123 kB at 64 px), and no training step more
     than that times its batch. Heaps add up to what the renderer counts in each pixel, up to where its scale ends.
 
     Attributes:
