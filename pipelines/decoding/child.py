@@ -32,20 +32,27 @@ def main(channel_number: int, settings: Mapping[str, Any]) -> None:
     with socket.socket(fileno=channel_number) as channel:
         send(channel, {"ready": True})
         while (request := _next(channel)) is not None:
-            file, header = request
+            files, header = request
             try:
-                _serve(channel, file, header)
+                _serve(channel, files[0], header)
             finally:
-                os.close(file)
+                for file in files:
+                    os.close(file)
 
 
-def _next(channel: socket.socket) -> tuple[int, dict[str, Any]] | None:
-    """An open file and what to do with it; None when the parent is gone."""
-    _, files, _, _ = socket.recv_fds(channel, 1, 1)
-    if not files:
+def _next(channel: socket.socket) -> tuple[list[int], dict[str, Any]] | None:
+    """Open files and what to do with them; None when the parent is gone.
+
+    The second one, if there is one, is memory for the answer; the task's arguments name it.
+    """
+    _, files, _, _ = socket.recv_fds(channel, 1, 2)
+    frame = receive(channel) if files else None
+    if frame is None:
         return None
-    frame = receive(channel)
-    return None if frame is None else (files[0], frame[0])
+    header, _ = frame
+    if len(files) > 1:
+        header["arguments"]["memory"] = files[1]
+    return files, header
 
 
 def _serve(channel: socket.socket, file: int, header: Mapping[str, Any]) -> None:

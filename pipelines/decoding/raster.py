@@ -19,10 +19,12 @@ from rasterio.windows import Window as Rectangle
 
 from models.domain.errors import InputError
 from pipelines.decoding.reduction import Reduction
+from pipelines.decoding.shared import writable
 from pipelines.decoding.wire import Reply
 
 _PIECE_BYTES = 8 << 20
-_CACHE_BYTES = 64 << 20
+_CACHE_BYTES = 128 << 20
+"""Two rows of tiles of 512, RGB, 40,000 wide: what overlapping windows need again is not decoded again."""
 _KEEP_OPEN = 4
 _THREADS = "2"
 
@@ -84,16 +86,17 @@ def describe(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
 
 
 def read(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
-    """Pixels of a rectangle.
+    """Pixels of a rectangle, written into shared memory: bytes (rows, columns, bands).
 
-    At scale 1 each reply is a piece: `pixels` (bands, height, width) with its `top` and `left` in the image, and
-    `valid` (height, width) if some of it shows nothing. At a coarser scale empty replies say that work goes on, and
-    the last one has all: `pixels` and the valid share of each, at that scale.
+    Each reply says that a piece of the image was read. Where some of it shows nothing, it has `valid` (rows, columns):
+    at scale 1 of that piece, whose `top` and `left` in the image it tells; at a coarser scale the last reply has the
+    valid share of all.
 
     Args:
         file: open file descriptor.
-        arguments: `driver`, `page`; `top`, `left`, `bottom`, `right` in pixels of the image; `scale`, pixels averaged
-            in each direction; `low` and `high`, the values that become 0 and 255, or None to keep bytes as they are.
+        arguments: `memory`, file descriptor of as many bytes as the pixels have; `driver`, `page`; `top`, `left`,
+            `bottom`, `right` in pixels of the image; `scale`, pixels averaged in each direction; `low` and `high`, the
+            values that become 0 and 255, or None to keep bytes as they are.
 
     Raises:
         InputError: the image is broken there.
@@ -101,18 +104,24 @@ def read(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
     image = _open(file, arguments)
     scale = int(arguments["scale"])
     top, left, bottom, right = (int(arguments[side]) for side in ("top", "left", "bottom", "right"))
+    shape = (-(-bottom // scale) - top // scale, -(-right // scale) - left // scale, image.bands)
+    pixels = writable(arguments["memory"], shape)
     reduction = Reduction(image.bands, (top, left, bottom, right), scale) if scale > 1 else None
     for piece in _pieces(image, top, left, bottom, right):
-        pixels, valid = _decode(image, piece, arguments["low"], arguments["high"])
+        row, column = piece.row_off, piece.col_off
         if reduction is None:
-            arrays = {"pixels": pixels} if valid is None else {"pixels": pixels, "valid": valid}
-            yield Reply({"top": piece.row_off, "left": piece.col_off}, arrays)
+            place = pixels[row - top : row - top + piece.height, column - left : column - left + piece.width]
         else:
-            reduction.add(pixels, valid, piece.row_off, piece.col_off)
-            yield Reply()
+            place = np.moveaxis(np.empty((image.bands, piece.height, piece.width), np.uint8), 0, -1)
+        valid = _decode(image, piece, place, arguments["low"], arguments["high"])
+        if reduction is not None:
+            reduction.add(np.moveaxis(place, -1, 0), valid, row, column)
+            valid = None
+        yield Reply({"top": row, "left": column}, {} if valid is None else {"valid": valid})
     if reduction is not None:
-        pixels, share = reduction.result()
-        yield Reply({"top": top, "left": left}, {"pixels": pixels, "valid": share})
+        means, share = reduction.result()
+        pixels[:] = np.moveaxis(means, 0, -1)
+        yield Reply({"top": top, "left": left}, {"valid": share})
 
 
 def _open(file: int, arguments: Mapping[str, Any]) -> _Image:
@@ -173,18 +182,21 @@ def _pieces(image: _Image, top: int, left: int, bottom: int, right: int) -> Iter
 
 
 def _decode(
-    image: _Image, piece: Rectangle, low: float | None, high: float | None
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """Bytes (bands, height, width) of a piece, and where they show something, (height, width), None = everywhere."""
-    data = image.dataset
+    image: _Image, piece: Rectangle, place: NDArray[np.uint8], low: float | None, high: float | None
+) -> NDArray[np.bool_] | None:
+    """Write a piece as bytes to its place (rows, columns, bands); where it shows something, None = everywhere."""
+    as_it_is = image.palette is None and low is None
+    target = np.moveaxis(place, -1, 0) if as_it_is else None
     try:
-        values = data.read(list(image.colours), window=piece)
+        values = image.dataset.read(list(image.colours), window=piece, out=target)
         valid = _valid(image, piece, values)
     except (RasterioError, OSError, ValueError) as error:
         raise _broken(error) from error
     if image.palette is not None:
-        return np.moveaxis(image.palette[values[0]], -1, 0), valid
-    return to_bytes(values, low, high), valid
+        place[:] = image.palette[values[0]]
+    elif low is not None and high is not None:
+        place[:] = np.moveaxis(to_bytes(values, low, high), 0, -1)
+    return valid
 
 
 def _valid(image: _Image, piece: Rectangle, values: NDArray[Any]) -> NDArray[np.bool_] | None:
@@ -202,11 +214,8 @@ def _valid(image: _Image, piece: Rectangle, values: NDArray[Any]) -> NDArray[np.
     return shown
 
 
-def to_bytes(values: NDArray[Any], low: float | None, high: float | None) -> NDArray[np.uint8]:
+def to_bytes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Scale values so that `low` becomes 0 and `high` 255; what lies outside is clipped, what is no number is 0."""
-    if low is None or high is None:
-        kept: NDArray[np.uint8] = values.astype(np.uint8, copy=False)
-        return kept
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         steps = np.arange(1 << (8 * values.dtype.itemsize), dtype=np.float64)
         table = np.clip((steps - low) * (255 / (high - low)) + 0.5, 0, 255).astype(np.uint8)

@@ -85,7 +85,14 @@ class Decoder:
         return alive and not self._waiting and self.requests < _REQUESTS_PER_CHILD
 
     def ask(
-        self, task: str, file: Path, arguments: Mapping[str, Any], *, where: str, seconds: float
+        self,
+        task: str,
+        file: Path,
+        arguments: Mapping[str, Any],
+        *,
+        where: str,
+        seconds: float,
+        memory: int | None = None,
     ) -> Iterator[Reply]:
         """Send a request at once, and give its replies as they come; one request at a time.
 
@@ -97,6 +104,7 @@ class Decoder:
             arguments: of the task, plain JSON values.
             where: name of the file for messages.
             seconds: for each reply, by the clock.
+            memory: descriptor of shared memory for the answer, if the task wants it.
 
         Raises:
             InputError: the file cannot be decoded; code `decoder-crashed` if that broke the child.
@@ -113,7 +121,8 @@ class Decoder:
             self._used = self._processor_seconds()
             try:
                 self._channel.settimeout(seconds)
-                socket.send_fds(self._channel, [b"F"], [stream.fileno()])
+                files = [stream.fileno()] if memory is None else [stream.fileno(), memory]
+                socket.send_fds(self._channel, [b"F"], files)
                 send(self._channel, {"task": task, "arguments": dict(arguments), "seconds": seconds})
             except OSError as error:
                 crash = self._crash(where)

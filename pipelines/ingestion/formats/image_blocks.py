@@ -64,7 +64,7 @@ class Block:
 
     Attributes:
         area: where.
-        pixels: uint8 (bands, rows, columns).
+        pixels: uint8 (rows, columns, bands).
         valid: float32 (rows, columns), share of each pixel that shows something; None = all.
     """
 
@@ -75,35 +75,35 @@ class Block:
     def patch(self, window: Window) -> Patch:
         """A window of it, padded with zeros that count as not inspected."""
         area = Area.of(window)
-        source = np.s_[area.top - self.area.top :, area.left - self.area.left :]
         rows, columns = area.shape
-        pixels = np.zeros((window.height, window.width, len(self.pixels)), np.uint8)
+        top, left = area.top - self.area.top, area.left - self.area.left
+        source = np.s_[top : top + rows, left : left + columns]
+        shape = (window.height, window.width, self.pixels.shape[2])
+        pixels = np.empty(shape, np.uint8) if (rows, columns) == shape[:2] else np.zeros(shape, np.uint8)
         if not rows or not columns:
             return Patch(window, pixels, 0.0)
-        first_row, first_column = area.top - window.top, area.left - window.left
-        target = pixels[first_row : first_row + rows, first_column : first_column + columns]
-        for band, values in enumerate(self.pixels):
-            target[..., band] = values[source][:rows, :columns]
+        row, column = area.top - window.top, area.left - window.left
+        pixels[row : row + rows, column : column + columns] = self.pixels[source]
         inside = rows * columns / (window.height * window.width)
-        shown = 1.0 if self.valid is None else float(self.valid[source][:rows, :columns].mean(dtype=np.float64))
+        shown = 1.0 if self.valid is None else float(self.valid[source].mean(dtype=np.float64))
         return Patch(window, pixels, inside * shown)
 
     def below(self, top: int) -> "Block":
         """Its rows from `top` on."""
         cut = top - self.area.top
         valid = None if self.valid is None else self.valid[cut:]
-        return Block(replace(self.area, top=top), self.pixels[:, cut:], valid)
+        return Block(replace(self.area, top=top), self.pixels[cut:], valid)
 
     def followed_by(self, other: "Block") -> "Block":
         """With the rows of another one below, which begins where this one ends."""
         valid = None
         if self.valid is not None or other.valid is not None:
             valid = np.concatenate([self._valid_share(), other._valid_share()])
-        pixels = np.concatenate([self.pixels, other.pixels], axis=1)
+        pixels = np.concatenate([self.pixels, other.pixels])
         return Block(replace(self.area, bottom=other.area.bottom), pixels, valid)
 
     def _valid_share(self) -> NDArray[np.float32]:
-        return np.ones(self.pixels.shape[1:], np.float32) if self.valid is None else self.valid
+        return np.ones(self.area.shape, np.float32) if self.valid is None else self.valid
 
 
 @dataclass(frozen=True, slots=True)

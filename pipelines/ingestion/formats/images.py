@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from models.domain.capture import Capture, CaptureKind, Georeference, ReadWarnin
 from models.domain.errors import InputError
 from models.domain.patch import Patch
 from models.domain.tiling import Window
+from pipelines.decoding.shared import Memory
 from pipelines.decoding.wire import Reply
 from pipelines.ingestion.formats.image_blocks import Area, Block, Step, scale_of, steps
 from pipelines.ingestion.formats.image_headers import ImageHeader, read_headers
@@ -78,7 +80,7 @@ class ImageReader:
                 if level.height * level.width * self.shape[2] <= _KEEP_BYTES:
                     area = replace(area, top=0, bottom=level.height)
             with decoder(self._limits) as child:
-                block = self._receive(area, self._request(child, area))
+                block = self._receive(self._ask(child, area, Memory()))
             if not self._header.sequential:
                 return block.patch(window)
             self._kept = block
@@ -90,27 +92,33 @@ class ImageReader:
         While the patches of one step are used, the child decodes the next.
         """
         planned = steps(windows, self.shape[2], self._header.sequential)
+        memories = cycle((Memory(), Memory()))  # one to cut from, one for the child to decode into
         with decoder(self._limits) as child:
             block: Block | None = None
-            step, answer = self._begin(child, planned)
+            step, asked = self._begin(child, planned, memories)
             while step is not None:
-                fresh = self._receive(step.fresh, answer) if step.fresh is not None else None
-                following = self._begin(child, planned)
-                block = _joined(block, fresh, step)
+                # Joined before the next is asked for: that will overwrite what the block before lies in.
+                block = _joined(block, None if asked is None else self._receive(asked), step)
+                following = self._begin(child, planned, memories)
                 for window in step.windows:
                     yield block.patch(window)
-                step, answer = following
+                step, asked = following
 
-    def _begin(self, child: Decoder, planned: Iterator[Step]) -> tuple[Step | None, Iterator[Reply]]:
+    def _begin(
+        self, child: Decoder, planned: Iterator[Step], memories: Iterator[Memory]
+    ) -> tuple[Step | None, "_Asked | None"]:
         """The next step, its pixels already asked for."""
         step = next(planned, None)
         if step is None or step.fresh is None:
-            return step, iter(())
-        return step, self._request(child, step.fresh)
+            return step, None
+        return step, self._ask(child, step.fresh, next(memories))
 
-    def _request(self, child: Decoder, area: Area) -> Iterator[Reply]:
-        height, width, _ = self.shape
+    def _ask(self, child: Decoder, area: Area, memory: Memory) -> "_Asked":
+        height, width, bands = self.shape
         scale = scale_of(area.level, height, width, self.capture.name)
+        shape = (*area.shape, bands)
+        if not all(shape):
+            return _Asked(area, np.zeros(shape, np.uint8), scale, iter(()))
         arguments = {
             "driver": _DRIVERS[self._kind],
             "page": self._header.page,
@@ -122,31 +130,40 @@ class ImageReader:
             "low": self._values and self._values.low,
             "high": self._values and self._values.high,
         }
-        where, seconds = self.capture.name, self._limits.decoder_seconds
-        return child.ask("raster-read", self._source.path, arguments, where=where, seconds=seconds)
+        pixels = memory.array(shape)
+        replies = child.ask(
+            "raster-read",
+            self._source.path,
+            arguments,
+            where=self.capture.name,
+            seconds=self._limits.decoder_seconds,
+            memory=memory.descriptor,
+        )
+        return _Asked(area, pixels, scale, replies)
 
-    def _receive(self, area: Area, replies: Iterator[Reply]) -> Block:
-        scale = scale_of(area.level, *self.shape[:2], self.capture.name)
-        pixels: NDArray[np.uint8] | None = None
+    @staticmethod
+    def _receive(asked: "_Asked") -> Block:
+        """Wait until the child has filled in the pixels."""
         valid: NDArray[np.float32] | None = None
-        for reply in replies:
-            if "pixels" not in reply.arrays:
+        for reply in asked.replies:
+            if "valid" not in reply.arrays:
                 continue
-            piece = reply.arrays["pixels"]
-            if pixels is None and piece.shape[1:] == area.shape:
-                pixels = piece
-            else:
-                pixels = np.zeros((self.shape[2], *area.shape), np.uint8) if pixels is None else pixels
-            row, column = reply.meta["top"] // scale - area.top, reply.meta["left"] // scale - area.left
-            place = np.s_[row : row + piece.shape[1], column : column + piece.shape[2]]
-            if pixels is not piece:
-                pixels[:, *place] = piece
-            if "valid" in reply.arrays:
-                valid = np.ones(area.shape, np.float32) if valid is None else valid
-                valid[place] = reply.arrays["valid"]
-        if pixels is None:
-            pixels = np.zeros((self.shape[2], *area.shape), np.uint8)
-        return Block(area, pixels, valid)
+            shown = reply.arrays["valid"]
+            valid = np.ones(asked.area.shape, np.float32) if valid is None else valid
+            row, column = reply.meta["top"] // asked.scale, reply.meta["left"] // asked.scale
+            row, column = row - asked.area.top, column - asked.area.left
+            valid[row : row + shown.shape[0], column : column + shown.shape[1]] = shown
+        return Block(asked.area, asked.pixels, valid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Pixels (rows, columns, bands) of an area that the child fills in; they are there when the replies end."""
+
+    area: Area
+    pixels: NDArray[np.uint8]
+    scale: int
+    replies: Iterator[Reply]
 
 
 def _joined(before: Block | None, fresh: Block | None, step: Step) -> Block:

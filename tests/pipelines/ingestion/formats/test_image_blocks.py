@@ -61,8 +61,8 @@ def test_chunks_are_bounded() -> None:
 
 def test_blocks_join_and_keep_what_is_valid() -> None:
     level = Level(0, 4, 3)
-    upper = Block(Area(level, 0, 0, 3, 3), np.arange(9, dtype=np.uint8).reshape(1, 3, 3), None)
-    lower = Block(Area(level, 3, 0, 4, 3), np.full((1, 1, 3), 9, np.uint8), np.zeros((1, 3), np.float32))
+    upper = Block(Area(level, 0, 0, 3, 3), np.arange(9, dtype=np.uint8).reshape(3, 3, 1), None)
+    lower = Block(Area(level, 3, 0, 4, 3), np.full((1, 3, 1), 9, np.uint8), np.zeros((1, 3), np.float32))
     joined = upper.below(2).followed_by(lower)
     assert joined.area == Area(level, 2, 0, 4, 3)
     patch = joined.patch(Window(level, 2, 1, 4, 4))
