@@ -11,8 +11,8 @@ memory is the peak of the process, interpreter included. Asserts:
 * `read_klarf` of the whole file takes at most 1.3 times what pandas' C reader takes for the bare table;
 * it is at least 10 times faster than `klarf-reader` (skipped where `--klarf-reader` names no Python that has it);
 * it peaks at 200 MB at most for 10^6 defects of 17 columns;
-* the time per defect is flat: from 10^4 to 10^7 defects within a factor of 2 (a file as such costs 2 ms, which weighs at
-  10^4), from 10^5 on within 1.5.
+* the time per defect is flat: within a factor of 2 from 10^4 to 10^7 defects (a file as such costs 2 ms, which weighs
+  at 10^4), within 1.5 from 10^5 on.
 """
 
 import argparse

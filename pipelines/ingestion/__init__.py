@@ -11,6 +11,7 @@ from pipelines.ingestion.limits import Limits
 from pipelines.ingestion.opening import open_captures
 from pipelines.ingestion.options import ReadOptions
 from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
+from pipelines.ingestion.sources import fetch
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 from pipelines.ingestion.write_back import judged_klarf
 
@@ -30,6 +31,7 @@ __all__ = [
     "cut",
     "describe",
     "describe_capture",
+    "fetch",
     "judged_klarf",
     "open_captures",
     "read_windows",

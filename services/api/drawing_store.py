@@ -10,15 +10,21 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from models.domain.errors import RetryableError
 from pipelines.ingestion import CaptureReader
 from services.api.drawing import FORMAT, Drawing, draw
 
-Opener = Callable[[Path], Iterator[CaptureReader]]
-"""`pipelines.ingestion.open_captures` with the installation's limits."""
+
+class Opener(Protocol):
+    """`pipelines.ingestion.open_captures` with the installation's options."""
+
+    def __call__(self, path: Path, /, *, sha256: str | None = None) -> Iterator[CaptureReader]:
+        """Readers of all captures of a file, which is not hashed again if its hash is known."""
+
 
 _KEPT_IN_MEMORY = 8
 _READERS_KEPT = 2
@@ -74,7 +80,7 @@ class DrawingStore:
         Raises:
             RetryableError: the file is not on this machine (yet).
         """
-        for reader in self._opener(self.source(sha256)):
+        for reader in self._opener(self.source(sha256), sha256=sha256):
             if reader.capture.id == capture_id:
                 return reader
         raise RetryableError("the file does not hold this capture", where=sha256, expected=capture_id)
@@ -105,7 +111,7 @@ class DrawingStore:
         Raises:
             RetryableError: the file is not on this machine (yet).
         """
-        return [reader.capture.id for reader in self._opener(self.source(sha256))]
+        return [reader.capture.id for reader in self._opener(self.source(sha256), sha256=sha256)]
 
     def source(self, sha256: str) -> Path:
         """The file itself.
@@ -145,7 +151,7 @@ class DrawingStore:
     def _make(self, capture_id: str, sha256: str) -> Drawing:
         source = self.source(sha256)
         found = None
-        for ordinal, reader in enumerate(self._opener(source)):
+        for ordinal, reader in enumerate(self._opener(source, sha256=sha256)):
             wanted = reader.capture.id == capture_id
             if not wanted and ordinal >= _NEIGHBOURS:
                 if found is not None:

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from models.domain.errors import InputError
 from services.cli.show import Json, print_json, print_table, terminal
 from services.priority import Priority
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from services.parts.shared import Foundation
 
 
 def add_operations(app: typer.Typer) -> None:
@@ -39,7 +42,9 @@ def up() -> None:
 
 
 def ingest(
-    files: Annotated[list[Path], typer.Argument(help="Files to inspect; they are copied, not moved.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files to inspect, or s3://, gs://, az:// URIs; they are copied, not moved.")
+    ],
     wait: Annotated[float, typer.Option(help="Seconds to wait for their jobs to end.")] = 0.0,
     priority: Annotated[
         Priority, typer.Option(help="held goes before everything else, backfill behind.")
@@ -48,23 +53,20 @@ def ingest(
 ) -> None:
     """Hand files to the running service, as the watch folder would.
 
-    Prints the job of each file. The same bytes are inspected once, however often they come.
+    Prints the job of each file. The same bytes are inspected once, however often they come. Credentials of object
+    stores come from the environment, their other options ('storage') from WAFERWATCH_READING.
+
+    Example: waferwatch ingest lot7/wafer04.001 s3://tools/SP5-02/lot8.klarf --wait 60
     """
-    from services.intake.receiving import Arrival, receive
     from services.parts.shared import lay_foundation
     from services.records import queries
     from services.records.views import JobSummary
 
-    for path in files:
-        if not path.is_file():
-            raise InputError("no such file", where=str(path), expected="a regular file")
+    for file in files:
+        if "://" not in file and not Path(file).is_file():
+            raise InputError("no such file", where=file, expected="a regular file")
     foundation = lay_foundation(Settings.load())
-    ids = []
-    for path in files:
-        with path.open("rb") as stream:
-            route, sender = foundation.settings.route, "command line"
-            arrival = Arrival("command", str(path.absolute()), sender, route=route, priority=priority)
-            ids.append(receive(foundation.database, foundation.spool, stream, arrival).job_id)
+    ids = [_take_in(file, foundation, priority) for file in files]
 
     def jobs() -> list[JobSummary]:
         with foundation.database.read() as session:
@@ -80,6 +82,22 @@ def ingest(
     else:
         rows = [(job.id, job.file_name, job.state.value, str(job.error or "")) for job in found]
         print_table("jobs", ("job", "file", "state", "error"), rows)
+
+
+def _take_in(file: str, foundation: "Foundation", priority: Priority) -> int:
+    """Spool a file or what a URI names; the id of its job."""
+    from pipelines.ingestion import Limits, fetch
+    from services.intake.receiving import Arrival, receive
+    from services.parts.shared import options_of
+
+    settings = foundation.settings
+    remote = None
+    if "://" in file:
+        remote = fetch(file, Limits(file_bytes=settings.file_limit_bytes), options_of(settings).storage)
+    name, path = (file, remote.path) if remote else (str(Path(file).absolute()), Path(file))
+    arrival = Arrival("command", name, "command line", route=settings.route, priority=priority)
+    with path.open("rb") as stream:
+        return receive(foundation.database, foundation.spool, stream, arrival).job_id
 
 
 def api() -> None:

@@ -73,7 +73,7 @@ def _look(place: Workplace, task: ShadowTask, classifiers: Classifiers, stop: th
                 raise _GivesWay("a job waits")
 
     spooled = place.spool.path(task.sha256)
-    readers = open_captures(spooled, limits=place.limits, options=place.options)
+    readers = open_captures(spooled, limits=place.limits, options=place.options, sha256=task.sha256)
     reader = next((one for one in readers if one.capture.id == task.capture_id), None)
     if reader is None:
         raise InputError("capture is not in its file any more", where=task.file_name, code="no-such-capture")

@@ -55,7 +55,7 @@ class Wafer:
     levels: tuple[int, ...] = (0,)
 
 
-def opened(path: Path) -> Iterator[CaptureReader]:
+def opened(path: Path, /, *, sha256: str | None = None) -> Iterator[CaptureReader]:
     """Open a seeded file: a real picture, or one wafer that is drawn anew, always the same.
 
     Raises:

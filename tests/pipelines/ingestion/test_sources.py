@@ -1,13 +1,11 @@
 """Files from here and from object stores; nothing from anywhere else."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from models.domain.errors import ConfigurationError, InputError, RetryableError, UnsafeInputError
 from pipelines.ingestion import Limits, ReadOptions, open_captures
@@ -60,26 +58,9 @@ def test_stores_whose_package_is_missing_name_it(monkeypatch: pytest.MonkeyPatch
         fetch("gs://bucket/key", Limits())
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """Address of an S3 of our own, with one bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("s3", endpoint_url=address)
-        client.create_bucket(Bucket="fab")
-        yield address
-    server.stop()
-
-
-def test_files_in_s3(store: str, samples: dict[str, bytes], tmp_path: Path) -> None:
-    boto3.client("s3", endpoint_url=store).put_object(Bucket="fab", Key="lot/points.csv", Body=samples["csv"])
-    options = ReadOptions(storage={"endpoint_url": store})
+def test_files_in_s3(object_store: str, samples: dict[str, bytes], tmp_path: Path) -> None:
+    boto3.client("s3", endpoint_url=object_store).put_object(Bucket="fab", Key="lot/points.csv", Body=samples["csv"])
+    options = ReadOptions(storage={"endpoint_url": object_store})
     readers = list(open_captures("s3://fab/lot/points.csv", options=options))
     (tmp_path / "points.csv").write_bytes(samples["csv"])
     assert [r.capture for r in readers] == [r.capture for r in open_captures(tmp_path / "points.csv")]

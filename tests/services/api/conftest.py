@@ -90,6 +90,6 @@ def service(serve: Serve) -> Service:
     return serve()
 
 
-def opened(path: Path) -> Iterator[CaptureReader]:
+def opened(path: Path, /, *, sha256: str | None = None) -> Iterator[CaptureReader]:
     """Whatever the file holds is three points; its text is the capture's name."""
     yield PointReader(capture(path.read_text()), POINTS)
