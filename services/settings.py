@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         watch_deadline_s: how long a file may stay incomplete before it is quarantined, seconds.
         watch_include: file names taken, shell patterns; comma-separated JSON list in the environment.
         watch_exclude: file names left alone; the defaults are what tools call files they are still writing.
+        watch_owners: users whose files are taken, by name or number, a JSON list in the environment; none = anybody's.
         reading: YAML file of what files do not say of themselves (mirrored coordinates of a tool, columns of tables);
             see `pipelines.ingestion.options`.
         watch_priorities: how urgent files are, by shell patterns of their paths below `watch_dir`; a JSON object in the
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
     watch_deadline_s: float = Field(default=300.0, ge=0)
     watch_include: tuple[str, ...] = ("*",)
     watch_exclude: tuple[str, ...] = (".*", "*.tmp", "*.part", "*.partial", "*.filepart", "*.crdownload", "~*", "*~")
+    watch_owners: tuple[str, ...] = ()
     watch_priorities: dict[str, Priority] = Field(default_factory=dict)
     keep_verdicts_days: int | None = Field(default=None, ge=1)
     backup_dir: Path = Field(default_factory=lambda known: known["home"] / "backups")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from models.domain.errors import InputError, UnsafeInputError, WaferwatchError
+from pipelines.decoding.confinement import confine
 from pipelines.decoding.wire import Reply, error_header, receive, send
 
 Task = Callable[[int, Mapping[str, Any]], Iterator[Reply]]
@@ -29,8 +30,9 @@ def main(channel_number: int, settings: Mapping[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    confined = confine()
     with socket.socket(fileno=channel_number) as channel:
-        send(channel, {"ready": True})
+        send(channel, {"ready": True, "confined": confined})
         while (request := _next(channel)) is not None:
             files, header = request
             try:

@@ -23,6 +23,7 @@ class Description:
         capture: who, when, where, extent.
         format: such as 'KLARF'.
         defects: number of defects with places.
+        adders: of these, new since an earlier step; None = the file does not say.
         inspected_dies: dies that were looked at; None also where the file does not say.
         failed_dies: of a die map.
         dies: rows × columns of a die map.
@@ -33,6 +34,7 @@ class Description:
     capture: Capture
     format: str = ""
     defects: int | None = None
+    adders: int | None = None
     inspected_dies: int | None = None
     failed_dies: int | None = None
     dies: tuple[int, int] | None = None
@@ -41,9 +43,10 @@ class Description:
 
     @property
     def content(self) -> str:
-        """In words, such as '1,234 defects on 567 dies'."""
+        """In words, such as '1,234 defects (56 new), 567 dies'."""
         if self.defects is not None:
-            return f"{self.defects:,} defects" + (
+            new = "" if self.adders is None else f" ({self.adders:,} new)"
+            return f"{self.defects:,} defects{new}" + (
                 "" if self.inspected_dies is None else f", {self.inspected_dies:,} dies"
             )
         if self.dies is not None:
@@ -78,7 +81,15 @@ def describe_capture(reader: CaptureReader) -> Description:
     match reader:
         case PointReader(points=points):
             inspected = None if points.inspected is None else len(points.inspected)
-            return Description(capture, reader.format, defects=len(points), inspected_dies=inspected, warnings=warnings)
+            adders = points.columns.get("ADDERFLAG")
+            return Description(
+                capture,
+                reader.format,
+                defects=len(points),
+                adders=None if adders is None else int(np.count_nonzero(adders == 1)),
+                inspected_dies=inspected,
+                warnings=warnings,
+            )
         case DieReader(dies=dies):
             states = dies.states
             return Description(

@@ -8,7 +8,9 @@ on it: a child that does not start is a broken installation, one that gets no pr
 
 import atexit
 import contextlib
+import functools
 import json
+import logging
 import os
 import signal
 import socket
@@ -39,6 +41,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
+_log = logging.getLogger(__name__)
 _KEEP_WARM = 2
 _START_SECONDS = 120.0
 """A busy machine may take long to start an interpreter."""
@@ -163,7 +166,10 @@ class Decoder:
             return
         self._channel.settimeout(_START_SECONDS)
         try:
-            self._ready = receive(self._channel) is not None
+            word = receive(self._channel)
+            self._ready = word is not None
+            if word is not None and not word[0].get("confined"):
+                _say_unconfined()
         except TimeoutError as error:
             self.close()
             raise RetryableError(
@@ -227,6 +233,12 @@ class Decoder:
         if self._pid == os.getpid():
             self._process.kill()
             self._process.wait()
+
+
+@functools.cache
+def _say_unconfined() -> None:
+    """Once for each process."""
+    _log.warning("decoders could reach the network: this system does not filter system calls (seccomp)")
 
 
 _idle: list[Decoder] = []

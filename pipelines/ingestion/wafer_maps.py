@@ -74,6 +74,23 @@ class Pictures:
         begin, end = np.searchsorted(self.defect, [defect, defect + 1])
         return slice(int(begin), int(end))
 
+    def place_in_file(self, picture: int, pages: int) -> int:
+        """Which page of its file a picture is, from 0.
+
+        Some tools count pages from 1, some from 0; then one of them is 0. Where the numbers do not fit the file, its
+        pages are the pictures in their order.
+
+        Args:
+            picture: which of them.
+            pages: how many there are in its file.
+        """
+        same = np.flatnonzero(self.file == self.file[picture])
+        numbers = self.page[same]
+        first = min(int(numbers.min()), 1)
+        if first >= 0 and numbers.max() - first < pages:
+            return int(self.page[picture]) - first
+        return min(int(np.searchsorted(same, picture)), pages - 1)
+
 
 @dataclass(frozen=True, eq=False)
 class PointMap:

@@ -99,14 +99,13 @@ def _picture(wired: Wiring, inspection_id: str, n: int, k: int) -> bytes:
     chosen = range(0) if pictures is None else range(*pictures.of(n).indices(len(pictures)))
     if pictures is None or not 0 <= k < len(chosen):
         raise NotFoundError("no such picture", where=f"defect {n}, picture {k}")
-    name, page = str(pictures.file[chosen[k]]), int(pictures.page[chosen[k]])
+    name = str(pictures.file[chosen[k]])
     with tempfile.NamedTemporaryFile(prefix="picture-") as copy:
         # A copy of what was opened is decoded: whatever happens to the name meanwhile, these are the bytes looked at.
         copy.write(_bytes(_folders(wired, line.sha256), name))
         copy.flush()
         readers = list(wired.drawings.open(Path(copy.name)))
-        # Pages count from 1 with most tools, from 0 with some: the last page there is, rather than none.
-        reader = readers[min(max(0, page - 1), len(readers) - 1)]
+        reader = readers[pictures.place_in_file(chosen[k], len(readers))]
         level = pyramid(reader.capture, 1)[-1]
         if max(level.height, level.width) <= PICTURE_PX:
             pixels = reader.read(Window(level, 0, 0, level.height, level.width)).pixels

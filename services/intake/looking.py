@@ -2,10 +2,12 @@
 
 import fnmatch
 import os
-from collections.abc import Callable, Iterator
+import pwd
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.domain.errors import ConfigurationError
 from services.intake.spool import Signature
 
 
@@ -25,8 +27,28 @@ class Names:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.include)
 
 
+def owners_of(names: Iterable[str]) -> frozenset[int] | None:
+    """The numbers of users; None for no names: files may then be anybody's.
+
+    Raises:
+        ConfigurationError: there is no such user on this machine.
+    """
+    numbers = set()
+    for name in names:
+        try:
+            numbers.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+        except KeyError as error:
+            raise ConfigurationError(
+                "no such user",
+                where="WAFERWATCH_WATCH_OWNERS",
+                got=name,
+                expected="a user of this machine, or a number",
+            ) from error
+    return frozenset(numbers) or None
+
+
 def files_below(
-    folder: Path, names: Names, left_alone: Callable[[Path, str], None]
+    folder: Path, names: Names, left_alone: Callable[[Path, str], None], owners: frozenset[int] | None = None
 ) -> Iterator[tuple[Path, Signature]]:
     """All wanted files with what tells their state.
 
@@ -34,6 +56,7 @@ def files_below(
         folder: where to start.
         names: what is wanted.
         left_alone: told of what has a wanted name and cannot be taken, with the reason.
+        owners: numbers of the users whose files are taken; None = anybody's.
     """
     try:
         entries = list(os.scandir(folder))
@@ -49,12 +72,17 @@ def files_below(
         if entry.is_symlink():
             left_alone(path, "symbolic links are not followed")
         elif entry.is_dir(follow_symlinks=False):
-            yield from files_below(path, names, left_alone)
+            yield from files_below(path, names, left_alone, owners)
         elif names.includes(entry.name):
             if not entry.is_file(follow_symlinks=False):
                 left_alone(path, "not a regular file")
                 continue
             try:
-                yield path, Signature.of(entry.stat(follow_symlinks=False))
+                status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            # Whoever changes its owner, or puts another file in its place, changes its signature as well.
+            if owners is not None and status.st_uid not in owners:
+                left_alone(path, f"it belongs to user {status.st_uid}, who is none of WAFERWATCH_WATCH_OWNERS")
+                continue
+            yield path, Signature.of(status)

@@ -43,6 +43,7 @@ class WatchPolicy:
 
     Attributes:
         names: which files.
+        owners: numbers of the users whose files are taken; None = anybody's.
         deadline_s: how long a file may stay incomplete without changing, seconds.
         disposal: what happens to a file once its row is committed.
         origins: who brought a file and how urgent it is.
@@ -51,6 +52,7 @@ class WatchPolicy:
     """
 
     names: Names = field(default_factory=Names)
+    owners: frozenset[int] | None = None
     deadline_s: float = 300.0
     disposal: Disposal = field(default_factory=Disposal)
     origins: Origins = field(default_factory=Origins)
@@ -152,7 +154,8 @@ class Watcher:
         """Files that were the same at the last look and are not settled."""
         seen: dict[Path, _Sighting] = {}
         ripe = []
-        for path, signature in files_below(self._folder, self._policy.names, self._warn_once):
+        policy = self._policy
+        for path, signature in files_below(self._folder, policy.names, self._warn_once, policy.owners):
             last = self._sightings.get(path)
             if last is None or last.signature != signature:
                 seen[path] = _Sighting(signature, self._clock())

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import uvicorn
 
-from pipelines.ingestion import open_captures
+from pipelines.ingestion import Limits, open_captures
 from services.access.users import users
 from services.api.app import create_app
 from services.api.slow_clients import ImpatientProtocol
@@ -32,7 +32,7 @@ def run_api(settings: Settings) -> None:
         settings,
         foundation.database,
         accept=accepting(foundation, metrics),
-        opener=partial(open_captures, options=options),
+        opener=partial(open_captures, options=options, limits=Limits(file_bytes=settings.file_limit_bytes)),
         options=options,
         metrics=metrics,
     )

@@ -1,7 +1,7 @@
 """The folder watcher."""
 
 from services.intake.disposal import Disposal
-from services.intake.looking import Names
+from services.intake.looking import Names, owners_of
 from services.intake.origins import Origins
 from services.intake.watching import Watcher, WatchPolicy
 from services.parts.shared import alert_policy, lay_foundation, stop_on_signals
@@ -14,6 +14,7 @@ def run_watch(settings: Settings) -> None:
     foundation = lay_foundation(settings)
     policy = WatchPolicy(
         names=Names(settings.watch_include, settings.watch_exclude),
+        owners=owners_of(settings.watch_owners),
         deadline_s=settings.watch_deadline_s,
         disposal=Disposal(settings.afterwards, settings.done_dir),
         origins=Origins(priorities=settings.watch_priorities),

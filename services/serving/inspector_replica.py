@@ -11,6 +11,7 @@ from typing import Any
 from ray.serve.handle import DeploymentHandle
 
 from models.domain.errors import WaferwatchError
+from pipelines.ingestion import Limits
 from services.inspection import PatchClassifier, Workplace, work
 from services.intake.spool import Spool
 from services.jobs import LeasePolicy, queue_depth
@@ -64,6 +65,7 @@ class InspectorReplica:
                 policy=LeasePolicy(lease_s=settings.lease_s, max_attempts=settings.max_attempts),
                 alerting=alert_policy(settings),
                 observer=metrics,
+                limits=Limits(file_bytes=settings.file_limit_bytes),
                 options=options_of(settings),
                 routing=CurrentRouting(self._database, settings),
             )

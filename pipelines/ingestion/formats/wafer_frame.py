@@ -83,6 +83,7 @@ def place_wafer(wafer: Wafer, where: str, tool: ToolFrame | None = None) -> Foun
     pictures = _pictures(wafer.defects.images, placed.kept)
     points = PointMap(x.astype(np.float32), y.astype(np.float32), diameter, grid, columns, pictures)
     warnings += _in_dies(wafer, placed, where)
+    warnings += _on_wafer(grid, diameter, where)
     warnings += gates(points, where)
     return FoundWafer(points, wafer.provenance, diameter, tuple(warnings))
 
@@ -277,3 +278,18 @@ def _in_dies(wafer: Wafer, placed: _Placed, where: str) -> list[ReadWarning]:
             message = f"{where}: {strays} of {count} defects lie on dies that no test inspected"
             warnings.append(ReadWarning("die-not-inspected", message))
     return warnings
+
+
+def _on_wafer(grid: DieGrid | None, diameter_um: float, where: str) -> list[ReadWarning]:
+    """A warning about inspected dies that do not touch the wafer: its centre or the pitch cannot be right."""
+    if grid is None or not len(grid):
+        return []
+    # Of each die the point next to the centre.
+    near_x = np.clip(0.0, grid.x_um, grid.x_um + grid.pitch_um[0])
+    near_y = np.clip(0.0, grid.y_um, grid.y_um + grid.pitch_um[1])
+    beyond = int(np.count_nonzero(np.hypot(near_x, near_y) > diameter_um / 2 * 1.02))
+    if not beyond:
+        return []
+    return [
+        ReadWarning("die-outside-wafer", f"{where}: {beyond} of {len(grid)} inspected dies lie outside of the wafer")
+    ]

@@ -1,10 +1,13 @@
 """What `waferwatch read` says of a file."""
 
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.ingestion import describe
+from pipelines.ingestion.formats.klarf import NewLot, NewWafer, Point, new_klarf, write_klarf
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,16 @@ def test_provenance_and_warnings_are_told(samples: dict[str, bytes], tmp_path: P
     assert one.capture.provenance.lot == "LOT1"
     assert [warning.code for warning in one.warnings] == ["odd-diameter"]
     assert (one.defects, one.inspected_dies, one.failed_dies, one.dies, one.bands) == (2, 3, None, None, None)
+
+
+def test_defects_that_are_new_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.001"
+    lot = NewLot(
+        lot="L", product="P", step="S", inspected_at=datetime(2026, 1, 1), diameter_mm=300, die_pitch_um=Point(9e3, 9e3)
+    )
+    places = np.array([1.0, 2.0, 3.0])
+    wafer = NewWafer(wafer="W", x_um=places, y_um=places, columns={"ADDERFLAG": np.array([1, 0, 1])})
+    write_klarf(new_klarf(lot, [wafer]), path)
+    (one,) = describe(path)
+    assert (one.defects, one.adders) == (3, 2)
+    assert one.content.startswith("3 defects (2 new), ")

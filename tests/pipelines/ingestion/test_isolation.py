@@ -3,6 +3,8 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -154,6 +156,52 @@ def test_the_child_gets_no_secrets_and_writes_no_files(decoder: Decoder, packed:
     limits = Path(f"/proc/{decoder._process.pid}/limits").read_text()
     assert [line.split()[-3] for line in limits.splitlines() if line.startswith("Max file size")] == ["0"]
     assert "Max core file size        0" in limits
+
+
+def test_a_child_can_reach_no_network_and_start_no_program(decoder: Decoder, packed: Path) -> None:
+    ask(decoder, packed)
+    status = Path(f"/proc/{decoder._process.pid}/status").read_text().split("\n")
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
+    attempts = """
+import os, socket, subprocess, sys, threading
+sys.path.insert(0, sys.argv[1])
+from pipelines.decoding.confinement import confine
+assert confine()
+def refused(attempt):
+    try:
+        attempt()
+    except PermissionError:
+        return True
+tried = [
+    lambda: socket.socket(),
+    lambda: socket.socket(socket.AF_UNIX),
+    lambda: os.execv("/bin/true", ["true"]),
+    lambda: subprocess.run(["/bin/true"], check=True),
+    lambda: os.kill(os.getppid(), 0),
+]
+answers = [refused(attempt) for attempt in tried]
+thread = threading.Thread(target=lambda: answers.append(refused(tried[0])))
+thread.start()
+thread.join()
+print(answers)
+"""
+    root = str(Path(child_side.__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", attempts, root], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str([True] * 6), done.stderr
+
+
+def test_a_system_without_such_a_filter_is_said_once(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    isolation._say_unconfined.cache_clear()
+    plain = "import pipelines.decoding.child as child\nchild.confine = lambda: False\n"
+    monkeypatch.setattr(isolation, "_BOOT", isolation._BOOT.replace("from pipelines", plain + "from pipelines"))
+    for _ in range(2):
+        one = Decoder(Limits())
+        ask(one, packed)
+        one.close()
+    assert sum("could reach the network" in record.message for record in caplog.records) == 1
 
 
 def test_several_threads_have_their_own_children(packed: Path) -> None:

@@ -36,7 +36,7 @@ def round_dies(rows: int, columns: int) -> np.ndarray:
 
 def test_density_follows_the_formula() -> None:
     n = np.arange(2000)
-    table = rendering._COUNT_TO_DENSITY[np.minimum(n, DENSITY_FULL)]
+    table = rendering.COUNT_TO_DENSITY[np.minimum(n, DENSITY_FULL)]
     exact = np.minimum(255 * np.log1p(n) / math.log1p(1023), 255)
     assert np.abs(table - exact).max() <= 0.5 + 1e-4
     assert table[0] == 0

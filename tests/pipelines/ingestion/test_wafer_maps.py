@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.domain.errors import InputError
-from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
+from pipelines.ingestion.wafer_maps import DieGrid, DieMap, Pictures, PointMap
 
 ONE = np.zeros(1, np.float32)
 
@@ -40,3 +40,22 @@ def test_die_maps_count() -> None:
 def test_die_grids_are_finite_and_have_a_pitch(corner: float, pitch: tuple[float, float]) -> None:
     with pytest.raises(InputError):
         DieGrid(np.array([corner]), np.array([0.0]), pitch)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "pages", "places"),
+    [
+        ([1, 2, 3], 3, [0, 1, 2]),
+        ([0, 2, 1], 3, [0, 2, 1]),
+        ([2, 3], 5, [1, 2]),
+        ([7, 9, 8], 3, [0, 1, 2]),
+        ([-1, 5], 2, [0, 1]),
+        ([4, 4, 4], 2, [0, 1, 1]),
+    ],
+    ids=["from 1", "from 0", "some of many", "numbers of something else", "negative", "too many"],
+)
+def test_pages_of_pictures_count_from_1_or_0(numbers: list[int], pages: int, places: list[int]) -> None:
+    count = len(numbers)
+    page = np.array([99, *numbers], np.int32)
+    pictures = Pictures(np.arange(count + 1), page, np.array(["other.tif"] + ["a.tif"] * count))
+    assert [pictures.place_in_file(k + 1, pages) for k in range(count)] == places

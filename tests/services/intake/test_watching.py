@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models.domain.errors import InputError, RetryableError
+from models.domain.errors import ConfigurationError, InputError, RetryableError
 from services.intake.disposal import Disposal
-from services.intake.looking import Names
+from services.intake.looking import Names, owners_of
 from services.intake.spool import Spool
 from services.intake.watching import Watcher, WatchPolicy
 from services.jobs import cancel
@@ -226,6 +226,34 @@ def test_patterns_links_and_hidden_folders(bench: Bench, tmp_path: Path, caplog:
     assert watcher.look().taken == 2
     assert set(bench.jobs()) == {sha("a.001 end"), sha("deep/er/e.001 end")}
     assert sum("left alone" in record.message for record in caplog.records) == 3, "said once, not at every look"
+
+
+def test_files_of_other_users_are_left_alone(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.put("a.001", "a end")
+    stranger = bench.watcher(owners=frozenset({os.getuid() + 1}))
+    stranger.look()
+    assert stranger.look().taken == 0
+    assert "none of WAFERWATCH_WATCH_OWNERS" in caplog.text
+    ours = bench.watcher(owners=owners_of(["4000000000", str(os.getuid())]))
+    ours.look()
+    assert ours.look().taken == 1
+
+
+def test_owners_are_users_of_this_machine() -> None:
+    assert owners_of([]) is None
+    assert owners_of(["root", "7"]) == {0, 7}
+    with pytest.raises(ConfigurationError, match="no such user"):
+        owners_of(["nobody-of-that-name"])
+
+
+def test_many_files_at_once_and_in_folders_below(bench: Bench) -> None:
+    for number in range(300):
+        bench.put(f"tool{number % 7}/lot{number % 30}/{number}.001", f"wafer {number} end")
+    watcher = bench.watcher()
+    assert watcher.look().waiting == 300
+    assert watcher.look().taken == 300
+    assert len(bench.jobs()) == bench.receipts() == 300
+    assert watcher.look().taken == 0
 
 
 def test_what_cannot_be_taken_raises_one_alert(bench: Bench) -> None:

@@ -127,6 +127,7 @@ def test_what_was_not_inspected_is_not_clean(klarf: str, tmp_path: Path) -> None
         (" 9000 19000 1 0", " 19000 19000 1 0", "outside-die"),
         (" 9000 19000 1 0", " 9000 19000 1 1", "die-not-inspected"),
         (" 9000 19000 1 0", " NA 19000 1 0", "defect-without-place"),
+        ("SampleCenterLocation 5000 10000", "SampleCenterLocation 5000000 10000", "die-outside-wafer"),
         ("SampleSize 1 300", "SampleSize 1 266", "odd-diameter"),
         ("SampleSize 1 300;", "", "no-diameter"),
         ("SampleCenterLocation 5000 10000;", "", "no-centre"),
