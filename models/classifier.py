@@ -117,7 +117,7 @@ class Classifier:
             patches = self._copying.to_device(pixels)
             inputs = self.preprocessing(patches)
             with self.precision():
-                belief = believe(self.network, inputs, self.looking)
+                belief = believe(self.network, inputs, self.looking, at_once=self.batch)
             probabilities = calibrated(
                 belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
             )

@@ -86,9 +86,10 @@ def choose_cutoff(
 def replay(logits: Tensor, merge: Merge, cutoff: float | None) -> Belief:
     """Adaptive looking on stored logits (V, N, K) instead of pictures; the embeddings are empty."""
 
-    def look(rows: Tensor | None, view: int) -> Outputs:
-        seen = logits[view] if rows is None else logits[view][rows]
-        return Outputs(seen, seen[:, :0])
+    def look(rows: Tensor | None, views: range) -> Outputs:
+        seen = logits[views.start : views.stop]
+        seen = seen if rows is None else seen[:, rows]
+        return Outputs(seen, seen[..., :0])
 
     return gather(look, Looking(views=SYMMETRIES[: len(logits)], merge=merge, cutoff=cutoff))
 

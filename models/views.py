@@ -138,43 +138,52 @@ def margin(probabilities: Tensor, *, exclusive: bool = True) -> Tensor:
 
 
 @torch.inference_mode()
-def believe(network: Callable[[Tensor], Outputs], inputs: Tensor, looking: Looking) -> Belief:
+def believe(network: Callable[[Tensor], Outputs], inputs: Tensor, looking: Looking, at_once: int = 1) -> Belief:
     """Look at patches as often as `looking` says.
+
+    Few patches go through the network with several of their views in one pass: a pass costs something by itself.
 
     Args:
         network: gives logits and embeddings.
         inputs: normalised (N, C, H, W), H = W where views turn.
         looking: views, merging, cut-off.
+        at_once: pictures in one pass; where there are more patches than that, each view is a pass.
 
     Returns:
         Beliefs in the order of the inputs, float32, on their device.
     """
 
-    def look(rows: Tensor | None, view: int) -> Outputs:
+    def look(rows: Tensor | None, views: range) -> Outputs:
         seen = inputs if rows is None else inputs[rows]
-        return network(see(seen, looking.views[view]))
+        together = max(1, at_once // max(1, len(seen)))
+        passes = [
+            network(torch.cat([see(seen, looking.views[view]) for view in views[begin : begin + together]]))
+            for begin in range(0, len(views), together)
+        ]
+        logits, embeddings = (torch.cat(parts) for parts in zip(*passes, strict=True))
+        shape = (len(views), len(seen))
+        return Outputs(logits.reshape(*shape, logits.shape[1]), embeddings.reshape(*shape, embeddings.shape[1]))
 
     return gather(look, looking)
 
 
-def gather(look: Callable[[Tensor | None, int], Outputs], looking: Looking) -> Belief:
+def gather(look: Callable[[Tensor | None, range], Outputs], looking: Looking) -> Belief:
     """Take views until sure enough; `believe` without the pictures, so that a cut-off can be tried on stored logits.
 
     Args:
-        look: outputs of some rows (None = all) under the view with this number.
+        look: outputs (V, N, …) of some rows (None = all) under the views with these numbers.
         looking: number of views, merging, cut-off.
     """
     count = len(looking.views)
-    first = look(None, 0)
-    logits, embeddings = [first.logits.float()], first.embeddings.float()
+    logits: list[Tensor] = []
+    embeddings: Tensor | float = 0.0
     rows: Tensor | None = None
     result: Belief | None = None
     for stage in _stages(count) if looking.cutoff is not None else [count]:
-        for view in range(len(logits), stage):
-            output = look(rows, view)
-            logits.append(output.logits.float())
-            embeddings = embeddings + output.embeddings.float()
-        stack = torch.stack(logits)
+        new = look(rows, range(sum(map(len, logits)), stage))
+        logits.append(new.logits.float())
+        embeddings = embeddings + new.embeddings.float().sum(0)
+        stack = torch.cat(logits)
         current = Belief(
             logits=stack.mean(0),
             probabilities=merge_views(stack, looking.merge, exclusive=looking.exclusive),
@@ -189,7 +198,7 @@ def gather(look: Callable[[Tensor | None, int], Outputs], looking: Looking) -> B
         if not bool(unsure.any()):
             break
         rows = unsure.nonzero()[:, 0] if rows is None else rows[unsure]
-        logits = [seen[unsure] for seen in logits]
+        logits = [stack[:, unsure]]
         embeddings = embeddings[unsure]
     assert result is not None
     return result

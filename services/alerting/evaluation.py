@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import dropwhile
 
 from sqlalchemy import func, select
 
@@ -10,21 +12,23 @@ from models.domain.inspection import Inspection
 from services.alerting.rule_file import Rules
 from services.alerting.rule_kinds import StreamRule
 from services.alerting.rules import covers, evaluate
-from services.alerting.streams import judge_stream, memory
+from services.alerting.streams import counts_in, judge_stream, memory
 from services.records.session import WriteSession
 from services.records.sightings import Place, newest_of_stream
 
-_LATE = 64
-"""Captures that may lie behind the new ones although they were recorded first: other workers' jobs under way."""
 
-
-def alerts_of(session: WriteSession, new: Sequence[Inspection], rules: Rules) -> list[Alert]:
-    """All alerts of inspections that this transaction has just added."""
+def alerts_of(session: WriteSession, new: Sequence[Inspection], rules: Rules, at: datetime) -> list[Alert]:
+    """All alerts of inspections that this transaction has just added, recorded as of `at`."""
     own = [alert for one in new for alert in evaluate(one, rules)]
-    return [*own, *_of_streams(session, new, rules)]
+    return [*own, *_of_streams(session, new, rules, at)]
 
 
-def _of_streams(session: WriteSession, new: Sequence[Inspection], rules: Rules) -> Iterator[Alert]:
+def _of_streams(session: WriteSession, new: Sequence[Inspection], rules: Rules, at: datetime) -> Iterator[Alert]:
+    """Rules over several captures, of the new ones and of those behind them that were committed first.
+
+    A stream's past is read only where one of these shows what a rule counts: most wafers are normal, and a chart reads
+    hundreds of captures.
+    """
     wanted = rules.of(StreamRule)
     if not wanted or not new:
         return
@@ -35,15 +39,16 @@ def _of_streams(session: WriteSession, new: Sequence[Inspection], rules: Rules) 
     for by_product in (True, False):
         chosen = [rule for rule in wanted if rule.by_product is by_product]
         streams = {place if by_product else Place(None, place.step, place.tool) for place in places}
-        reach = max((memory(rule) for rule in chosen), default=0) + len(new) + _LATE
         for place in sorted(streams, key=repr) if chosen else ():
+            newest = newest_of_stream(session, place, by_product=by_product, since=at)
+            judged = list(dropwhile(lambda seen: seen.inspection_id not in ids, newest))
+            asking = [rule for rule in chosen if judged and covers(rule, judged[0]) and counts_in(rule, judged)]
+            if not asking:  # or captures that were inspected before
+                continue
+            reach = max(map(memory, asking)) + len(judged)
             series = newest_of_stream(session, place, by_product=by_product, limit=reach)
-            first = next((number for number, seen in enumerate(series) if seen.inspection_id in ids), None)
-            if first is None:
-                continue  # captures that were inspected before
-            for rule in chosen:
-                if covers(rule, series[first]):
-                    yield from judge_stream(rule, series, first)
+            for rule in asking:
+                yield from judge_stream(rule, series, len(series) - len(judged))
 
 
 def _take_turns(session: WriteSession, places: set[Place]) -> None:

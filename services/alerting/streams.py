@@ -50,14 +50,18 @@ def judge_stream(rule: StreamRule, series: Sequence[Sighting], first: int = 0) -
         series: captures of one stream, oldest first; those before `first` are history.
         first: number of the first capture to judge.
     """
-    counted = {trait for one in series[first:] for trait in _traits(rule, one)}
-    for trait in sorted(counted):
+    for trait in sorted(counts_in(rule, series[first:])):
         flags = np.array([trait in _traits(rule, one) for one in series], bool)
         for number in (np.flatnonzero(flags[first:]) + first).tolist():
             begin = max(0, number + 1 - memory(rule))
             title = _signal(rule, series[begin : number + 1], flags[begin : number + 1], trait)
             if title is not None:
                 yield alert_of(rule, series[number], trait, title, by_product=rule.by_product)
+
+
+def counts_in(rule: StreamRule, series: Sequence[Sighting]) -> set[str]:
+    """What captures show of that which the rule counts; where it is nothing, there is no alert of them."""
+    return {trait for one in series for trait in _traits(rule, one)}
 
 
 def _traits(rule: StreamRule, seen: Sighting) -> frozenset[str]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Reason, Verdict
@@ -36,7 +37,7 @@ def save_block(database: Database, lease: Lease, inspection_id: str, first: int,
         )
 
 
-def saved_verdicts(database: Database, job_id: int, inspection_id: str) -> tuple[Verdict, ...]:
+def saved_verdicts(session: Session, job_id: int, inspection_id: str) -> tuple[Verdict, ...]:
     """What earlier tries put aside, from the first window on, without a gap."""
     wanted = (
         select(BlockRow.first, BlockRow.verdicts)
@@ -44,11 +45,10 @@ def saved_verdicts(database: Database, job_id: int, inspection_id: str) -> tuple
         .order_by(BlockRow.first)
     )
     verdicts: list[Verdict] = []
-    with database.read() as session:
-        for first, block in session.execute(wanted).tuples():
-            if first != len(verdicts):
-                break
-            verdicts += map(_verdict, block)
+    for first, block in session.execute(wanted).tuples():
+        if first != len(verdicts):
+            break
+        verdicts += map(_verdict, block)
     return tuple(verdicts)
 
 

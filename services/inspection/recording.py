@@ -99,5 +99,5 @@ class Recorder:
         for one in new:
             if one.lane.shadow is not None:
                 ask_shadow(session, one.inspection.id, one.lane.shadow, moment)
-        alerts = alerts_of(session, [one.inspection for one in new], self.alerting.rules)
+        alerts = alerts_of(session, [one.inspection for one in new], self.alerting.rules, moment)
         return Recorded(new, raise_alerts(session, alerts, at=moment, channels=self.alerting.channels))

@@ -115,9 +115,11 @@ class Try:
         self._novelty_thresholds[manifest.ref.digest] = manifest.thresholds.novelty
         identity = inspection_id(reader.capture.id, manifest.ref.digest)
         with database.read() as session:
-            if is_recorded(session, identity) or has_judged(session, lease.job_id, reader.capture.id):
+            if is_recorded(session, identity):
                 return  # by an earlier try, or through another file with the same content
-        done = saved_verdicts(database, lease.job_id, identity)
+            if lease.fence > 1 and has_judged(session, lease.job_id, reader.capture.id):
+                return
+            done = saved_verdicts(session, lease.job_id, identity) if lease.fence > 1 else ()
         progress = CaptureProgress(
             database,
             lease,

@@ -76,8 +76,8 @@ def work_once(place: Workplace, classifiers: Classifiers, stop: threading.Event 
         RetryableError: the database is away; a job under way goes to another worker when its lease ends.
     """
     with place.database.write() as session:
-        buried = bury_silent(session, place.policy, place.alerting)
         lease = claim(session, place.owner, place.policy)
+        buried = 0 if lease is not None else bury_silent(session, place.policy, place.alerting)
     if place.observer is not None:
         for _ in range(buried):
             place.observer.quarantined("worker-silent")

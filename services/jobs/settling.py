@@ -11,7 +11,7 @@ from services.alerting.intake_rules import file_alert
 from services.alerting.occurrences import raise_alerts
 from services.alerting.policy import AlertPolicy
 from services.alerting.rule_kinds import FileEvent
-from services.jobs.lease import Lease, LeasePolicy, settle, silent
+from services.jobs.lease import SILENT, Lease, LeasePolicy, settle, times
 from services.records.session import WriteSession, now
 from services.records.tables import JobRow, JobState
 
@@ -102,17 +102,17 @@ def quarantine(session: WriteSession, job_id: int, error: InputError, alerting: 
 def bury_silent(session: WriteSession, policy: LeasePolicy, alerting: AlertPolicy | None = None) -> int:
     """Give up jobs whose workers fell silent at every try (a file that kills its reader); returns how many.
 
-    Call it before `claim`, which leaves them alone.
+    `claim` leaves them alone.
     """
     moment = now(session)
     hopeless = (
         select(JobRow)
         .options(joinedload(JobRow.source))
-        .where(silent(moment, policy), JobRow.attempts >= policy.max_attempts)
+        .where(SILENT, JobRow.attempts >= policy.max_attempts)
         .order_by(JobRow.id)
         .with_for_update(skip_locked=True, of=JobRow)
     )
-    rows = session.scalars(hopeless).all()
+    rows = session.scalars(hopeless, times(moment, policy)).all()
     for row in rows:
         complaint = Complaint(
             "worker fell silent at every try",

@@ -6,8 +6,9 @@ Later inspections of the same capture, with another bundle, are not seen: they t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 
 from models.domain.inspection import Inspection
 from models.domain.verdict import Reason
@@ -15,6 +16,22 @@ from services.records.session import ReadSession, WriteSession
 from services.records.tables import InspectionRow
 
 Session = ReadSession | WriteSession
+
+_SEEN = (
+    InspectionRow.id,
+    InspectionRow.capture_id,
+    InspectionRow.recorded_at,
+    InspectionRow.product,
+    InspectionRow.step,
+    InspectionRow.tool,
+    InspectionRow.normal,
+    InspectionRow.label,
+    InspectionRow.reason,
+    InspectionRow.confidence,
+    InspectionRow.shown,
+    InspectionRow.refused,
+)
+"""No more: a control chart reads hundreds of rows for one wafer, and whole ones took most of a wafer's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +100,32 @@ def sighting_of(inspection: Inspection, at: datetime) -> Sighting:
     )
 
 
-def newest_of_stream(session: Session, place: Place, *, by_product: bool, limit: int) -> Sequence[Sighting]:
-    """The newest captures of one step and tool, or of one product there; oldest first."""
+def newest_of_stream(
+    session: Session, place: Place, *, by_product: bool, since: datetime | None = None, limit: int | None = None
+) -> Sequence[Sighting]:
+    """The newest captures of one step and tool, or of one product there, all or those since a time; oldest first."""
     wanted = _seen().where(InspectionRow.tool.is_not_distinct_from(place.tool))
     wanted = wanted.where(InspectionRow.step.is_not_distinct_from(place.step))
     if by_product:
         wanted = wanted.where(InspectionRow.product.is_not_distinct_from(place.product))
+    if since is not None:
+        wanted = wanted.where(InspectionRow.recorded_at >= since)
     newest = wanted.order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc()).limit(limit)
-    return [sighting_of_row(row) for row in session.scalars(newest)][::-1]
+    return [sighting_of_row(row) for row in session.execute(newest)][::-1]
 
 
 def sightings(session: Session, since: datetime, until: datetime) -> Iterator[Sighting]:
     """Every capture first inspected in a stretch of time, oldest first, without holding them all."""
     wanted = _seen().where(InspectionRow.recorded_at >= since, InspectionRow.recorded_at < until)
     ordered = wanted.order_by(InspectionRow.recorded_at, InspectionRow.id).execution_options(yield_per=1000)
-    yield from (sighting_of_row(row) for row in session.scalars(ordered))
+    yield from (sighting_of_row(row) for row in session.execute(ordered))
 
 
-def _seen() -> Select[InspectionRow]:
-    return select(InspectionRow).where(InspectionRow.is_first, InspectionRow.reason != Reason.NOT_INSPECTED)
+def _seen() -> Select[*tuple[Any, ...]]:
+    return select(*_SEEN).where(InspectionRow.is_first, InspectionRow.reason != Reason.NOT_INSPECTED)
 
 
-def sighting_of_row(row: InspectionRow) -> Sighting:
+def sighting_of_row(row: Row[Any] | InspectionRow) -> Sighting:
     """The view of an inspection on record."""
     shown, refused = row.shown, row.refused
     if shown is None or refused is None:  # recorded before rules looked at windows: what the capture itself was given

@@ -10,7 +10,7 @@ from models.domain.capture import Capture
 from models.domain.inspection import Inspection
 from models.domain.verdict import Verdict
 from services.records.session import WriteSession
-from services.records.tables import CaptureRow, InspectionRow, LooksRow, VerdictRow
+from services.records.tables import CaptureRow, InspectionRow, LooksRow, VerdictRow, table_of
 from services.records.upsert import insert_new
 
 
@@ -81,7 +81,7 @@ def add_inspection(
     )
     if is_new:
         session.execute(
-            insert(VerdictRow),
+            insert(table_of(VerdictRow)),
             [
                 verdict_values(verdict) | {"inspection_id": inspection.id, "ordinal": ordinal, "recorded_at": at}
                 for ordinal, verdict in enumerate(inspection.verdicts)
@@ -92,7 +92,7 @@ def add_inspection(
                 "embedding": inspection.looks.embedding.astype("<f4").tobytes(),
                 "shape": inspection.looks.shape.astype("<f4").tobytes(),
             }
-            session.execute(insert(LooksRow).values(inspection_id=inspection.id, **looks))
+            session.execute(insert(table_of(LooksRow)), {"inspection_id": inspection.id, **looks})
     return is_new
 
 

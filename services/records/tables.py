@@ -13,7 +13,7 @@ A lazy load is a bug (`lazy="raise"`): queries say what they need.
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -29,6 +29,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     String,
+    Table,
     Text,
     TextClause,
     TypeDecorator,
@@ -120,6 +121,11 @@ class Base(DeclarativeBase):
         Disposition: words_of(Disposition),
         SilenceKind: words_of(SilenceKind),
     }
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table behind a class: statements on it are several times as fast, where no objects are wanted."""
+    return cast("Table", row.__table__)
 
 
 IS_UNFINISHED = text(f"state IN ('{JobState.QUEUED.value}', '{JobState.RUNNING.value}')")

@@ -4,12 +4,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import update
 
 from services.alerting import relay
 from services.alerting.occurrences import raise_alerts
@@ -24,7 +24,7 @@ from services.intake.watching import Watcher
 from services.jobs import Lease, LeasePolicy, lease, settling
 from services.records import session as session_module
 from services.records.session import WriteSession, now
-from services.records.tables import JobRow, JobState
+from services.records.tables import JobRow
 from services.records.watchdog import WatchedConnection
 
 
@@ -121,13 +121,11 @@ def no_ping() -> Iterator[None]:
 def no_backward_clock_guard() -> Iterator[None]:
     """A lease or a pause ends when its time comes, however far off that is."""
 
-    def silent(moment: datetime, _: LeasePolicy) -> ColumnElement[bool]:
-        return (JobRow.state == JobState.RUNNING) & (JobRow.lease_until < moment)
+    def times(moment: datetime, _: LeasePolicy) -> dict[str, datetime]:
+        never = datetime.max.replace(tzinfo=UTC)
+        return {"moment": moment, "latest_lease": never, "latest_retry": never}
 
-    def due(moment: datetime, _: LeasePolicy) -> ColumnElement[bool]:
-        return (JobRow.state == JobState.QUEUED) & (JobRow.not_before <= moment)
-
-    with mock.patch.object(lease, "silent", silent), mock.patch.object(lease, "_due", due):
+    with mock.patch.object(lease, "times", times):
         yield
 
 

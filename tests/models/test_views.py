@@ -170,6 +170,25 @@ def test_the_chosen_cutoff_keeps_the_gain_on_other_data_at_less_cost() -> None:
     assert belief.views.float().mean() < 6
 
 
+@pytest.mark.parametrize("cutoff", [None, 0.05])
+@pytest.mark.parametrize("at_once", [2, 7, 30, 1000])
+def test_several_views_in_one_pass_say_the_same(cutoff: float | None, at_once: int) -> None:
+    passes = []
+
+    def network(inputs: torch.Tensor) -> Outputs:
+        passes.append(len(inputs))
+        return Counting()(inputs)
+
+    looking, inputs = Looking(SYMMETRIES, cutoff=cutoff), pictures(3)
+    alone, together = believe(Counting(), inputs, looking), believe(network, inputs, looking, at_once)
+    for part in ("logits", "probabilities", "embeddings", "views"):
+        torch.testing.assert_close(getattr(together, part), getattr(alone, part))
+    assert max(passes) <= max(at_once, len(inputs))
+    assert sum(passes) == alone.views.sum()
+    if cutoff is None:
+        assert len(passes) == -(-8 // max(1, at_once // 3))
+
+
 def test_one_view_is_enough_where_more_do_not_help() -> None:
     logits, truth = noisy(200, 0)
     same = logits[:1].expand(8, -1, -1)

@@ -39,7 +39,7 @@ def live(database: Database, labels: list[str | None], chosen: Rules = RULES) ->
             found = inspection(capture(f"wafer {number}"), verdict(label))
             moment = now(session)
             add_inspection(session, found, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
-            raise_alerts(session, alerts_of(session, [found], chosen), at=moment)
+            raise_alerts(session, alerts_of(session, [found], chosen, moment), at=moment)
             complete(session, lease)
 
 

@@ -133,7 +133,7 @@ def add(database: Database, numbers: Sequence[int], chosen: Rules, bundle: Bundl
         found = [inspection(capture(f"wafer {number}"), verdict("Ring"), **parts) for number in numbers]  # type: ignore[arg-type]
         for one in found:
             add_inspection(session, one, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
-        raise_alerts(session, alerts_of(session, found, chosen), at=moment)
+        raise_alerts(session, alerts_of(session, found, chosen, moment), at=moment)
         complete(session, lease)
     assert job_id
 
@@ -168,9 +168,10 @@ def test_other_tools_are_other_streams(database: Database) -> None:
         with database.write() as session:
             lease = claim(session, "worker", POLICY)
             assert lease is not None
-            add_inspection(session, found, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=now(session))
+            moment = now(session)
+            add_inspection(session, found, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
             complete(session, lease)
-            return alerts_of(session, [found], REPEAT)
+            return alerts_of(session, [found], REPEAT, moment)
 
     assert [len(one(number, f"T{number % 2}")) for number in range(6)] == [0, 0, 0, 0, 1, 1]
 
@@ -189,7 +190,7 @@ def test_of_wafers_recorded_at_the_same_moment_none_is_overlooked(database: Data
                 assert lease is not None
                 moment = now(session)
                 add_inspection(session, found, sha256=lease.sha256, job_id=lease.job_id, fence=lease.fence, at=moment)
-                raise_alerts(session, alerts_of(session, [found], REPEAT), at=moment)
+                raise_alerts(session, alerts_of(session, [found], REPEAT, moment), at=moment)
                 complete(session, lease)
 
     with ThreadPoolExecutor(3) as pool:
