@@ -1,4 +1,4 @@
-"""Verbs that need no service: `read` says what a file holds, `inspect` judges it."""
+"""Verbs that need no service: `read` says what a file holds, `inspect` judges it, `convert` writes it anew."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ def add_looking(app: typer.Typer) -> None:
     """Register the verbs."""
     app.command()(read)
     app.command()(inspect)
+    app.command()(convert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,31 @@ def read(
                 for warning in one.warnings:
                     terminal.print(f"  {warning.message}", markup=False)
     _end(refused)
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="KLARF file of version 1.0 to 1.3.")],
+    target: Annotated[Path, typer.Argument(help="New file of version 1.8; nothing is written over.")],
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Also files whose counts are wrong, with warnings.")
+    ] = False,
+) -> None:
+    """Write a KLARF file of version 1.0 to 1.3 as version 1.8, for programs that read that alone.
+
+    Lengths become nanometres, classes, test plans and summaries lists; what we do not understand becomes fields.
+
+    Example: waferwatch convert wafer07.001 wafer07.klarf
+    """
+    from pipelines.ingestion.formats.klarf import read_klarf, to_nested, write_klarf
+
+    if not source.is_file():
+        raise InputError("no such file", where=str(source), expected="a KLARF file")
+    klarf = read_klarf(source, mode="lenient" if lenient else "strict")
+    for warning in klarf.warnings:
+        terminal.print(f"  {warning.message}", markup=False)
+    write_klarf(to_nested(klarf), target)
+    defects = sum(len(wafer.defects) for wafer in klarf.wafers)
+    terminal.print(f"{target}: {len(klarf.wafers)} wafers, {defects:,} defects", markup=False)
 
 
 def inspect(

@@ -21,7 +21,20 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 @pytest.mark.parametrize(
     "verb",
     [
-        *("demo", "up", "read", "inspect", "train", "search", "backfill", "evaluate", "release", "simulate", "ingest"),
+        *(
+            "demo",
+            "up",
+            "read",
+            "convert",
+            "inspect",
+            "train",
+            "search",
+            "backfill",
+            "evaluate",
+            "release",
+            "simulate",
+            "ingest",
+        ),
         *("api", "watch", "housekeep", "serve", "migrate", "dataset import", "dataset check", "model summary"),
         "roll-back",
         *("backup", "restore", "rescan"),
@@ -43,6 +56,7 @@ def test_every_verb_teaches(verb: str, capsys: pytest.CaptureFixture[str]) -> No
         (("frobnicate",), "frobnicate"),
         (("read",), "files"),
         (("read", "no-such-file.001"), "no-such-file.001"),
+        (("convert", "no-such-file.001", "new.klarf"), "no-such-file.001"),
         (("simulate", "out", "--pattern", "Rings"), "Ring"),
         (("simulate", "out", "--version", "2.0"), "1.2 | 1.8"),
         (("train", "no-such.yaml", "--data", ".", "--out", "bundle"), "no-such.yaml"),
@@ -124,3 +138,21 @@ def test_thresholds_are_shown_previewed_and_put_into_force(
     assert store.resolve("folder").manifest.thresholds.novelty == 0.25
     status, _, err = run(capsys, "thresholds", "--apply", "for nothing")
     assert (status, "nothing to put into force" in err) == (2, True)
+
+
+def test_convert_writes_the_same_wafers_in_the_nested_dialect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = simulate(tmp_path / "lot", 1, patterns=("Ring", "Normal"), defects=(50, 200), file_per_lot=True)
+    source = truth.files[0]
+    status, _, err = run(capsys, "convert", str(source), str(tmp_path / "new.klarf"))
+    assert status == 0
+    assert "2 wafers" in err
+    assert (tmp_path / "new.klarf").read_text().startswith('Record FileRecord "1.8"')
+    before, after = (
+        json.loads(run(capsys, "read", str(path), "--json")[1])[0]["captures"]
+        for path in (source, tmp_path / "new.klarf")
+    )
+    assert [one["defects"] for one in before] == [one["defects"] for one in after]
+    status, _, err = run(capsys, "convert", str(source), str(tmp_path / "new.klarf"))
+    assert (status, "will not write over a file" in err) == (2, True)

@@ -8,6 +8,7 @@ The official manuals are not public; what is known of the format is what files o
 """
 
 from models.domain.capture import ReadWarning
+from pipelines.ingestion.formats.klarf.converting import to_nested
 from pipelines.ingestion.formats.klarf.defects import Defects, Images
 from pipelines.ingestion.formats.klarf.image_paths import image_name, open_image
 from pipelines.ingestion.formats.klarf.limits import KlarfLimits
@@ -40,6 +41,7 @@ __all__ = [
     "new_klarf",
     "open_image",
     "read_klarf",
+    "to_nested",
     "with_verdicts",
     "write_klarf",
 ]

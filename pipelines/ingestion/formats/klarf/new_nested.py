@@ -26,7 +26,7 @@ def nested_parts(
     """One lot record with one wafer record for each wafer."""
     when = (quote(lot.inspected_at.strftime("%m-%d-%Y")), quote(lot.inspected_at.strftime("%H:%M:%S")))
     records = (_wafer(lot, *each, ordinal) for ordinal, each in enumerate(zip(wafers, tables, plans, strict=True)))
-    classes = _listing(
+    classes = listing_with(
         "ClassLookupList",
         ("int32 CLASSNUMBER", "string CLASSNAME", "string CLASSCODE"),
         ((str(number), quote(name), '""') for number, name in lot.classes.items()),
@@ -35,21 +35,21 @@ def nested_parts(
         "LotRecord",
         lot.lot,
         (
-            _field("DeviceID", quote(lot.product)),
-            _field("DiePitch", _nm(lot.die_pitch_um.x), _nm(lot.die_pitch_um.y)),
-            _field("InspectionStationID", *map(quote, lot.tool)),
-            _field("OrientationMarkLocation", "0"),
-            _field("RecipeID", quote(lot.recipe), *when),
-            _field("ResultTimestamp", *when),
-            _field("SampleOrientationMarkType", '"NOTCH"'),
-            _field("SampleSize", _nm(lot.diameter_mm * 1000), "0"),
-            _field("SampleType", '"WAFER"'),
-            _field("StepID", quote(lot.step)),
+            field_with("DeviceID", quote(lot.product)),
+            field_with("DiePitch", nm(lot.die_pitch_um.x), nm(lot.die_pitch_um.y)),
+            field_with("InspectionStationID", *map(quote, lot.tool)),
+            field_with("OrientationMarkLocation", "0"),
+            field_with("RecipeID", quote(lot.recipe), *when),
+            field_with("ResultTimestamp", *when),
+            field_with("SampleOrientationMarkType", '"NOTCH"'),
+            field_with("SampleSize", nm(lot.diameter_mm * 1000), "0"),
+            field_with("SampleType", '"WAFER"'),
+            field_with("StepID", quote(lot.step)),
             classes,
             *records,
         ),
     )
-    return (Record("FileRecord", version, (_field("FileTimestamp", *when), lot_record)),)
+    return (Record("FileRecord", version, (field_with("FileTimestamp", *when), lot_record)),)
 
 
 def _wafer(lot: NewLot, wafer: NewWafer, table: Defects, plan: NDArray[np.int32], ordinal: int) -> Record:
@@ -58,21 +58,21 @@ def _wafer(lot: NewLot, wafer: NewWafer, table: Defects, plan: NDArray[np.int32]
         "TestRecord",
         "1",
         (
-            _field("AreaPerTest", f"{area_um2(lot, plan) * _NM2_PER_UM2:.10e}"),
-            _listing("SampleTestPlanList", ("int32 XINDEX", "int32 YINDEX"), dies),
+            field_with("AreaPerTest", f"{area_um2(lot, plan) * _NM2_PER_UM2:.10e}"),
+            listing_with("SampleTestPlanList", ("int32 XINDEX", "int32 YINDEX"), dies),
         ),
     )
     types = ("int32", "int32", "float", "int32", "int32")
-    counts = _listing(
+    counts = listing_with(
         "TestSummaryList",
         [f"{kind} {name}" for kind, name in zip(types, SUMMARY, strict=True)],
         [summary_row(lot, table, plan)],
     )
     parts: tuple[Part, ...] = (
-        _field("DieOrigin", "0", "0"),
-        _field("SampleCenterLocation", _nm(lot.centre.x), _nm(lot.centre.y)),
-        _field("SlotNumber", str(wafer.slot)),
-        _field("OrientationInstructions", '""'),
+        field_with("DieOrigin", "0", "0"),
+        field_with("SampleCenterLocation", nm(lot.centre.x), nm(lot.centre.y)),
+        field_with("SlotNumber", str(wafer.slot)),
+        field_with("OrientationInstructions", '""'),
         DefectRows(ordinal, 0, len(table)),
         test,
         Record("SummaryRecord", None, (counts,)),
@@ -80,14 +80,17 @@ def _wafer(lot: NewLot, wafer: NewWafer, table: Defects, plan: NDArray[np.int32]
     return Record("WaferRecord", wafer.wafer, parts)
 
 
-def _field(name: str, *values: str) -> Field:
+def field_with(name: str, *values: str) -> Field:
+    """A field of these words, which are quoted already where they are texts."""
     return Field(name, ", ".join(values))
 
 
-def _listing(name: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Listing:
-    kinds = tuple(ColumnType(label, kind) for kind, label in (column.split() for column in columns))
+def listing_with(name: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Listing:
+    """A list of columns, each `TYPE NAME`, and of rows of words."""
+    kinds = tuple(ColumnType(label, kind) for kind, label in (column.split(" ", 1) for column in columns))
     return Listing(name, kinds, "\n".join(" ".join(row) + " ;" for row in rows))
 
 
-def _nm(length_um: float) -> str:
+def nm(length_um: float) -> str:
+    """Whole nanometres; the length is finite in them."""
     return str(round(length_um * _NM_PER_UM))
