@@ -2,7 +2,8 @@
 
 If calibration windows and future known windows are exchangeable, P(p-value <= budget) <= budget (Vovk, Gammerman,
 Shafer, "Algorithmic Learning in a Random World", 2005). Lots are not exchangeable: windows of one lot resemble each
-other, so the promise is only as good as the number of lots in the calibration; evaluation prints the realised rate.
+other, so the promise is only as good as the number of lots in the calibration, and a few large ones must not decide it
+alone (`lot_weights`); evaluation prints the realised rate.
 """
 
 import math
@@ -54,14 +55,37 @@ def tail_p_values(scores: ArrayLike, calibration: ArrayLike) -> NDArray[np.float
     return np.where(values > start, tail, p_values(values, known))
 
 
-def threshold(calibration: ArrayLike, budget: float) -> float:
+def lot_weights(groups: Sequence[str] | NDArray[np.str_], classes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each calibration window counts: a lot of n windows of a class as much as the root of n.
+
+    Between windows (one lot of thousands decides what is usual) and lots (one odd wafer counts as much as they do).
+
+    Args:
+        groups: (n,), lot of each window.
+        classes: (n,), its class.
+
+    Returns:
+        (n,), mean 1 in each class.
+    """
+    weights = np.ones(len(classes))
+    for index in np.unique(classes):
+        rows = classes == index
+        _, lot, size = np.unique(np.asarray(groups)[rows], return_inverse=True, return_counts=True)
+        root = size[lot] ** -0.5
+        weights[rows] = root / root.mean()
+    return weights
+
+
+def threshold(calibration: ArrayLike, budget: float, weights: ArrayLike | None = None) -> float:
     """The lowest threshold that refuses known windows at most as often as promised.
 
-    `score > threshold` holds exactly where p <= budget.
+    Without weights, `score > threshold` holds exactly where p <= budget.
 
     Args:
         calibration: (n,), scores of known windows, higher is stranger.
         budget: promised share, 0..1 exclusive.
+        weights: (n,), what each window counts, mean 1; None = all alike. A new window counts 1 (weighted conformal:
+            Tibshirani, Barber, Candès, Ramdas, NeurIPS 2019).
 
     Returns:
         A score, or infinity where n is too small for any promise (n < 1 / budget - 1).
@@ -76,14 +100,22 @@ def threshold(calibration: ArrayLike, budget: float) -> float:
             expected="0 < budget < 1 and scores that are numbers",
             got=f"budget {budget}, {int(np.isnan(scores).sum())} of {len(scores)} scores are not",
         )
-    refused = math.floor(budget * (len(scores) + 1) + 1e-9) - 1
-    if refused < 0:
+    if not len(scores):
         return math.inf
-    return float(np.partition(scores, len(scores) - 1 - refused)[len(scores) - 1 - refused])
+    order = np.argsort(-scores, kind="stable")
+    counts = np.ones(len(scores)) if weights is None else np.asarray(weights, dtype=np.float64)[order]
+    # refused are those before the last one that a new window and all stranger ones still fit into the budget with
+    within = int(np.searchsorted(np.cumsum(counts), budget * (counts.sum() + 1) - 1 + 1e-9, side="right"))
+    fits = budget * (counts.sum() + 1) + 1e-9 >= 1
+    return float(scores[order[within]]) if fits else math.inf
 
 
 def thresholds_by_class(
-    calibration: ArrayLike, predicted: ArrayLike, names: Sequence[str], budget: float, minimum: int | None = None
+    calibration: ArrayLike,
+    predicted: ArrayLike,
+    names: Sequence[str],
+    budget: float,
+    weights: ArrayLike | None = None,
 ) -> dict[str, float]:
     """A threshold for each predicted class (Mondrian conformal), so that no class pays for the others.
 
@@ -92,15 +124,16 @@ def thresholds_by_class(
         predicted: (n,), index of the likeliest class of each.
         names: of the classes.
         budget: promised share in each class.
-        minimum: calibration windows a class needs for a threshold of its own; None = what a promise needs.
+        weights: (n,), as for `threshold`.
 
     Returns:
-        Thresholds of the classes that have enough windows; the others fall back on the common one.
+        Thresholds of the classes that have enough windows for a promise; the others fall back on the common one.
     """
     scores, classes = np.asarray(calibration), np.asarray(predicted)
-    enough = math.ceil(1 / budget) if minimum is None else minimum
+    counts = np.ones(len(scores)) if weights is None else np.asarray(weights)
+    enough = math.ceil(1 / budget)
     return {
-        name: threshold(scores[classes == index], budget)
+        name: threshold(scores[classes == index], budget, counts[classes == index])
         for index, name in enumerate(names)
         if int((classes == index).sum()) >= enough
     }

@@ -8,7 +8,7 @@ import numpy as np
 from models import conformal
 from models.domain.errors import ConfigurationError
 from models.manifest import BundleManifest, Thresholds
-from models.reference import Calibration
+from models.reference import Calibration, Yardstick
 
 BUDGETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Budgets people choose among; what each does is shown beside it."""
@@ -63,27 +63,26 @@ def effect_of(thresholds: Thresholds, calibration: Calibration, names: Sequence[
     )
 
 
-def thresholds_for(budget: float, manifest: BundleManifest, calibration: Calibration) -> Thresholds:
+def thresholds_for(budget: float, manifest: BundleManifest, yardstick: Yardstick) -> Thresholds:
     """The bundle's thresholds with the novelty part set anew, so that at most `budget` of the known is called novel.
 
     Args:
         budget: promised share, 0..1 exclusive.
         manifest: of the bundle; keeps its confidence threshold, and thresholds by class if its recipe wants them.
-        calibration: of the bundle.
+        yardstick: of the bundle.
 
     Raises:
         ConfigurationError: the budget is no share, or the bundle keeps no calibration windows.
     """
-    _require(calibration)
+    _require(yardstick)
     by_class = {}
     if manifest.recipe.open_set.per_class:
-        by_class = conformal.thresholds_by_class(
-            calibration.novelty, calibration.predicted, manifest.labels.names, budget
-        )
-    novelty = conformal.threshold(calibration.novelty, budget)
+        names = manifest.labels.names
+        by_class = conformal.thresholds_by_class(yardstick.novelty, yardstick.classes, names, budget, yardstick.weights)
+    novelty = conformal.threshold(yardstick.novelty, budget, yardstick.weights)
     return Thresholds(manifest.thresholds.confidence, novelty, by_class)
 
 
-def _require(calibration: Calibration) -> None:
-    if not len(calibration.novelty):
+def _require(known: Calibration | Yardstick) -> None:
+    if not len(known.novelty):
         raise ConfigurationError("bundle has no calibration windows", remedy="train or calibrate it again")

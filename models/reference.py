@@ -6,7 +6,7 @@ Plain arrays, written as one safetensors file; no pickle, no torch.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,36 @@ def no_calibration() -> Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Yardstick:
+    """Novelty of known windows of lots the score had not seen: what novelty thresholds are set by.
+
+    More than the held-out windows of `Calibration` where the score can be fitted again without each lot in turn.
+
+    Attributes:
+        novelty: float32 (M,), higher is stranger.
+        classes: int64 (M,), index of the likeliest class, or of the true one of windows the network was trained on.
+        weights: float32 (M,), what each counts; mean 1.
+    """
+
+    novelty: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Check that the columns belong together.
+
+        Raises:
+            ConfigurationError: they differ in length or are not vectors.
+        """
+        _same_length("yardstick", novelty=self.novelty, classes=self.classes, weights=self.weights)
+
+    @classmethod
+    def of(cls, calibration: Calibration) -> Self:
+        """The held-out windows alone, all alike."""
+        return cls(calibration.novelty, calibration.predicted, np.ones(len(calibration.novelty), np.float32))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Population:
     """Where held-out known windows lie in the latent space: what the model sees when nothing has changed.
 
@@ -92,6 +122,7 @@ class Reference:
         ids: R sample ids, with which the dataset finds the picture.
         novelty: arrays of the fitted score, see `models.open_set.arrays_of`; scores of logits have none.
         calibration: judged held-out windows.
+        yardstick: what novelty thresholds are set by.
         pictures: uint8 (R, S, S, C), each example small, for people to look at; None = not kept.
         population: held-out windows, to tell drift by; None = not kept.
     """
@@ -102,6 +133,7 @@ class Reference:
     ids: tuple[str, ...]
     novelty: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     calibration: Calibration = field(default_factory=no_calibration)
+    yardstick: Yardstick = field(default_factory=lambda: Yardstick.of(no_calibration()))
     pictures: NDArray[np.uint8] | None = None
     population: Population | None = None
 
@@ -137,6 +169,9 @@ def reference_arrays(reference: Reference) -> dict[str, NDArray[np.generic]]:
         "calibration.predicted": _exact(calibration.predicted, np.int64),
         "calibration.confidence": _exact(calibration.confidence, np.float32),
         "calibration.novelty": _exact(calibration.novelty, np.float32),
+        "yardstick.novelty": _exact(reference.yardstick.novelty, np.float32),
+        "yardstick.classes": _exact(reference.yardstick.classes, np.int64),
+        "yardstick.weights": _exact(reference.yardstick.weights, np.float32),
     }
     for name, array in reference.novelty.items():
         arrays[NOVELTY_PREFIX + name] = _exact(array, np.float32)
@@ -155,6 +190,12 @@ def reference_from_arrays(arrays: Mapping[str, NDArray[np.generic]], where: str)
         ConfigurationError: an array is missing or the arrays do not fit together.
     """
     try:
+        calibration = Calibration(
+            truth=_exact(arrays["calibration.truth"], np.int64),
+            predicted=_exact(arrays["calibration.predicted"], np.int64),
+            confidence=_exact(arrays["calibration.confidence"], np.float32),
+            novelty=_exact(arrays["calibration.novelty"], np.float32),
+        )
         return Reference(
             embeddings=_exact(arrays["embeddings"], np.float32),
             labels=_exact(arrays["labels"], np.int64),
@@ -165,12 +206,14 @@ def reference_from_arrays(arrays: Mapping[str, NDArray[np.generic]], where: str)
                 for name, array in arrays.items()
                 if name.startswith(NOVELTY_PREFIX)
             },
-            calibration=Calibration(
-                truth=_exact(arrays["calibration.truth"], np.int64),
-                predicted=_exact(arrays["calibration.predicted"], np.int64),
-                confidence=_exact(arrays["calibration.confidence"], np.float32),
-                novelty=_exact(arrays["calibration.novelty"], np.float32),
-            ),
+            calibration=calibration,
+            yardstick=Yardstick(
+                novelty=_exact(arrays["yardstick.novelty"], np.float32),
+                classes=_exact(arrays["yardstick.classes"], np.int64),
+                weights=_exact(arrays["yardstick.weights"], np.float32),
+            )
+            if "yardstick.novelty" in arrays  # bundles written before there was one have none
+            else Yardstick.of(calibration),
             pictures=_exact(arrays["pictures"], np.uint8) if "pictures" in arrays else None,
             population=Population(
                 _exact(arrays["population.embeddings"], np.float32), _exact(arrays["population.predicted"], np.int64)

@@ -2,8 +2,9 @@
 
 Everything is measured on validation lots, through the same views, merging and precision as serving. The lots are
 halved: on one half several novelty scores are put on a common scale, on the other the thresholds are set, and how often
-the first half would then be refused is reported as the realised rate. Lots differ, so a promise of 2 % is kept on
-average and not in every lot.
+the first half would then be refused is reported as the realised rate. A score that needs no network is fitted again
+without each part of the training lots, which then set the thresholds too: several times as many lots. Lots differ, so a
+promise of 2 % is kept on average and not in every lot.
 """
 
 from collections.abc import Mapping
@@ -22,14 +23,14 @@ from models.bundle import Bundle, BundleManifest, Thresholds
 from models.classifier import Classifier
 from models.cutoff import CutoffChoice, choose_cutoff
 from models.domain.inspection import BundleRef
+from models.effect import thresholds_for
 from models.network import Network, weights_of
 from models.open_set import Head, Known
-from models.recipe import Recipe
-from models.reference import Calibration, Population, Reference
+from models.reference import Calibration, Population, Reference, Yardstick
 from models.views import Belief, believe, calibrated, see
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.split import assign_groups
-from pipelines.training.contrast import TrainingTraits, contrast_of, traits_of
+from pipelines.training.contrast import TrainingTraits, contrast_of, cross_fitted, traits_of
 from pipelines.training.loop import Job
 
 POPULATION = 2000
@@ -76,17 +77,23 @@ def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTrai
     for_scale, for_threshold = _halves(valid, recipe.training.seed)
     head = Head(network.head.weight.detach().cpu(), network.head.bias.detach().cpu())
     known = _known(held_out, valid, None if traits is None else traits_of(valid.pixels))
+    crossed = None
     # Many small matrix products: threads cost more than they bring, and ten times as much on a busy machine.
     with threadpool_limits(1):
         fitted_on, scaled_on = _known(seen, examples), _rows(known, for_scale)
         contrast = None if traits is None else contrast_of(train, traits, recipe.training.seed)
         score = open_set.fit(recipe.open_set, fitted_on, scaled_on, head, recipe.training.seed, contrast=contrast)
+        if traits is not None and recipe.open_set.scores == ("traits",):
+            crossed = cross_fitted(train, traits, recipe.training.seed)
     novelty = score.score(known.seen).numpy().astype(np.float32)
     judged = HeldOut(valid, probabilities, novelty)
-    on_half = choose_thresholds(recipe, judged.only(for_threshold))
+    half = judged.only(for_threshold)
     # a single score needs no scale, so all validation lots may set its thresholds
-    left = judged if len(recipe.open_set.scores) == 1 else judged.only(for_threshold)
-    thresholds = choose_thresholds(recipe, left)
+    left = judged if len(recipe.open_set.scores) == 1 else half
+    manifest = replace(probe.manifest, recipe=recipe, temperature=temperature, view_cutoff=cutoff)
+    on_half = choose_thresholds(manifest, half, _yardstick(half, train, crossed))
+    yardstick = _yardstick(left, train, crossed)
+    thresholds = choose_thresholds(manifest, left, yardstick)
     reference = Reference(
         embeddings=seen.embeddings.numpy(),
         labels=examples.index if examples.labels.exclusive else np.full(len(examples), -1, np.int64),
@@ -94,11 +101,9 @@ def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTrai
         ids=tuple(map(str, examples.ids)),
         novelty=open_set.arrays_of(score),
         calibration=left.calibration,
+        yardstick=yardstick,
         pictures=pictures_of(examples.pixels),
         population=_population(held_out.embeddings, probabilities, recipe.training.seed),
-    )
-    manifest = replace(
-        probe.manifest, recipe=recipe, temperature=temperature, thresholds=thresholds, view_cutoff=cutoff
     )
     figures = {
         "temperature": temperature,
@@ -112,7 +117,7 @@ def calibrate(job: Job, network: Network, fingerprint: str, traits: TrainingTrai
             "views.gain_of_all": choice.accuracy_all - choice.accuracy_one,
             "views.gain": choice.accuracy - choice.accuracy_one,
         }
-    return Calibrated(Bundle(manifest, weights_of(network), reference), figures)
+    return Calibrated(Bundle(replace(manifest, thresholds=thresholds), weights_of(network), reference), figures)
 
 
 def _population(embeddings: Tensor, probabilities: NDArray[np.float32], seed: int) -> Population:
@@ -205,25 +210,29 @@ def pictures_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return found
 
 
-def choose_thresholds(recipe: Recipe, held_out: "HeldOut") -> Thresholds:
+def choose_thresholds(manifest: BundleManifest, held_out: "HeldOut", yardstick: Yardstick) -> Thresholds:
     """Thresholds that refuse at most the promised share of known patches as novel, and as many as unsure.
 
     Args:
-        recipe: the budget, and whether each class has its own threshold.
+        manifest: whose recipe has the budget, and whether each class has its own threshold.
         held_out: judged patches of lots that were not trained on.
+        yardstick: novelty of these and others.
     """
-    budget = recipe.open_set.budget
-    labels = held_out.patches.labels
-    sure = sureness(held_out.probabilities, labels.exclusive)
-    by_class = {}
-    if recipe.open_set.per_class:
-        predicted = held_out.probabilities.argmax(1)
-        by_class = conformal.thresholds_by_class(held_out.novelty, predicted, labels.names, budget)
-    return Thresholds(
-        confidence=min(LEAST_SURE, float(np.quantile(sure.astype(np.float64), budget, method="lower"))),
-        novelty=conformal.threshold(held_out.novelty, budget),
-        novelty_by_class=by_class,
-    )
+    budget = manifest.recipe.open_set.budget
+    sure = sureness(held_out.probabilities, manifest.labels.exclusive)
+    confidence = min(LEAST_SURE, float(np.quantile(sure.astype(np.float64), budget, method="lower")))
+    return replace(thresholds_for(budget, manifest, yardstick), confidence=confidence)
+
+
+def _yardstick(held_out: "HeldOut", train: PatchSet, crossed: NDArray[np.float32] | None) -> Yardstick:
+    """The held-out patches, and those training patches whose novelty is known without their lots."""
+    novelty, classes = held_out.novelty, held_out.probabilities.argmax(1)
+    groups = held_out.patches.groups
+    if crossed is not None:
+        novelty, classes = np.concatenate([novelty, crossed]), np.concatenate([classes, train.index])
+        groups = np.concatenate([groups, train.groups])
+    weights = conformal.lot_weights(groups, classes).astype(np.float32)
+    return Yardstick(novelty, classes.astype(np.int64), weights)
 
 
 def sureness(probabilities: NDArray[np.float32], exclusive: bool) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from models.open_set import Contrast, DrawnStrangers, Seen
 from models.open_set.fitting import fit_drawn_strangers
 from models.traits import describe
 from pipelines.dataset.patches import PatchSet
+from pipelines.dataset.split import assign_groups
 from pipelines.evaluation.evaluate import defects_of
 from pipelines.evaluation.strangers import Told, told
 from pipelines.training import imbalance
@@ -26,6 +27,8 @@ NORMAL_SHARE = 0.8
 More of them tells strangers better from the normal and worse from known defects; of WM-811K's labelled wafers 75 to
 85 % are normal.
 """
+CROSSINGS = 5
+"""Parts the training lots are divided into where each is scored without itself."""
 LOT_POWER = 0.5
 """Among them the lots of a class are drawn by (their patches)^this."""
 
@@ -64,6 +67,34 @@ def contrast_of(train: PatchSet, traits: TrainingTraits, seed: int) -> Contrast:
     weights = imbalance.draw_weights(train.strata, train.groups, shares, LOT_POWER)
     drawn = imbalance.draw(weights, len(traits.strange), np.random.default_rng(seed))
     return Contrast(traits.train[torch.from_numpy(drawn)], traits.strange)
+
+
+def cross_fitted(train: PatchSet, traits: TrainingTraits, seed: int) -> NDArray[np.float32] | None:
+    """Novelty of every training patch by a score that was fitted without its lot.
+
+    Held-out lots are few: which of them are odd decides what a threshold set by them alone promises. The score is a
+    logistic regression, so the training lots can be held out too, a part of them at a time (cross-conformal prediction:
+    Vovk, Ann. Math. Artif. Intell. 74, 2015).
+
+    Args:
+        train: known patches the score is fitted on.
+        traits: theirs, and those of strangers.
+        seed: of the division and the draws.
+
+    Returns:
+        (N,), or None where there are too few lots to hold some out.
+    """
+    part = assign_groups(train.strata, list(train.groups), (1 / CROSSINGS,) * CROSSINGS, seed)
+    if len(np.unique(part)) < CROSSINGS:
+        return None
+    novelty = np.zeros(len(train), np.float32)
+    for one in range(CROSSINGS):
+        out = part == one
+        kept = torch.from_numpy(~out)
+        rest = TrainingTraits(traits.train[kept], traits.strange)
+        score = fit_drawn_strangers(contrast_of(train.only(~out), rest, seed))
+        novelty[out] = _novelty(score, traits.train[~kept])
+    return novelty
 
 
 def leave_each_out(train: PatchSet, test: PatchSet, traits: TrainingTraits, seed: int) -> dict[str, Told]:

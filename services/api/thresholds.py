@@ -93,8 +93,8 @@ class Held:
 
     def choices(self) -> list[EffectAnswer]:
         """The usual budgets."""
-        calibration = self.bundle.reference.calibration
-        return [self.effect(thresholds_for(one, self.bundle.manifest, calibration), one) for one in BUDGETS]
+        bundle = self.bundle
+        return [self.effect(thresholds_for(one, bundle.manifest, bundle.reference.yardstick), one) for one in BUDGETS]
 
 
 def held(wired: Wiring, route: str | None) -> Held:

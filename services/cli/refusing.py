@@ -65,8 +65,8 @@ def thresholds(
     choices = [("in force", bundle.manifest.thresholds)]
     if asked and apply is None:
         choices.append(("asked for", order.thresholds(bundle)))
-    calibration = bundle.reference.calibration
-    choices += [(f"budget {100 * one:g} %", thresholds_for(one, bundle.manifest, calibration)) for one in BUDGETS]
+    calibration, yardstick = bundle.reference.calibration, bundle.reference.yardstick
+    choices += [(f"budget {100 * one:g} %", thresholds_for(one, bundle.manifest, yardstick)) for one in BUDGETS]
     names = bundle.manifest.labels.names
     seen = [(name, one, effect_of(one, calibration, names)) for name, one in choices]
     if as_json:

@@ -51,7 +51,7 @@ class ThresholdOrder:
         try:
             wanted = bundle.manifest.thresholds
             if self.budget is not None:
-                wanted = thresholds_for(self.budget, bundle.manifest, bundle.reference.calibration)
+                wanted = thresholds_for(self.budget, bundle.manifest, bundle.reference.yardstick)
             elif self.novelty is not None:
                 wanted = Thresholds(wanted.confidence, self.novelty)
             return wanted if self.confidence is None else replace(wanted, confidence=self.confidence)

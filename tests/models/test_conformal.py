@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.conformal import p_values, tail_p_values, threshold, thresholds_by_class
+from models.conformal import lot_weights, p_values, tail_p_values, threshold, thresholds_by_class
 from models.domain.errors import ConfigurationError
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)
@@ -91,3 +91,27 @@ def test_the_promise_is_kept_on_other_lots_within_a_point_and_in_every_class(bud
     assert refused[~known].mean() == pytest.approx(budget, abs=0.01)
     for index in range(3):
         assert refused[~known & (predicted == index)].mean() == pytest.approx(budget, abs=0.01)
+
+
+def test_equal_weights_change_nothing() -> None:
+    scores = np.random.default_rng(0).normal(size=400)
+    assert threshold(scores, 0.02, np.ones(400)) == threshold(scores, 0.02)
+
+
+def test_one_lot_of_thousands_does_not_decide_alone() -> None:
+    generator = np.random.default_rng(0)
+    groups = np.repeat([str(lot) for lot in range(41)], [25] * 40 + [4000])
+    scores = generator.normal(size=5000) + np.where(groups == "40", -3.0, 0.0)
+    weights = lot_weights(groups, np.zeros(5000, np.int64))
+    assert weights.mean() == pytest.approx(1)
+    assert weights[groups == "40"].sum() < 0.3 * weights.sum()
+    others = scores[groups != "40"]
+    assert (others > threshold(scores, 0.02)).mean() > 0.08
+    assert (others > threshold(scores, 0.02, weights)).mean() < 0.03
+
+
+def test_a_lot_counts_within_its_class() -> None:
+    classes = np.array([0, 0, 0, 0, 1])
+    weights = lot_weights(["a", "a", "a", "b", "a"], classes)
+    assert weights[4] == 1
+    assert weights[3] / weights[0] == pytest.approx(3**0.5)

@@ -11,7 +11,7 @@ from models.domain.errors import ConfigurationError
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Labels, Prediction, Reason
 from models.effect import effect_of, thresholds_for
-from models.reference import Calibration, no_calibration
+from models.reference import Calibration, Yardstick, no_calibration
 
 NAMES = ("Donut", "Ring", "none")
 
@@ -62,14 +62,14 @@ def test_no_error_is_claimed_where_a_window_may_have_several_labels() -> None:
 def test_a_budget_keeps_confidence_and_sets_novelty(manifest: BundleManifest) -> None:
     novelty = np.arange(1000, dtype=np.float32)
     calibration = Calibration(np.zeros(1000, int), np.arange(1000) % 3, np.ones(1000, np.float32), novelty)
-    common = thresholds_for(0.02, manifest, calibration)
+    common = thresholds_for(0.02, manifest, Yardstick.of(calibration))
     assert common.confidence == manifest.thresholds.confidence
     assert effect_of(common, calibration, NAMES).novel == pytest.approx(0.019)  # floor(0.02 · 1001) - 1 of them
     assert common.novelty_by_class == {}
     each = manifest.recipe.model_copy(
         update={"open_set": manifest.recipe.open_set.model_copy(update={"per_class": True})}
     )
-    own = thresholds_for(0.02, replace(manifest, recipe=each), calibration)
+    own = thresholds_for(0.02, replace(manifest, recipe=each), Yardstick.of(calibration))
     assert set(own.novelty_by_class) == set(NAMES)
     with pytest.raises(ConfigurationError, match="no calibration"):
-        thresholds_for(0.02, manifest, no_calibration())
+        thresholds_for(0.02, manifest, Yardstick.of(no_calibration()))

@@ -11,7 +11,7 @@ from models.domain.inspection import BundleRef
 from models.domain.verdict import Labels
 from models.manifest import BundleManifest, Thresholds
 from models.recipe import NetworkRecipe, OpenSetRecipe, Recipe, TilingRecipe
-from models.reference import Calibration, Reference
+from models.reference import Calibration, Reference, Yardstick
 from pipelines.simulate import simulate
 
 MakeBundle = Callable[..., BundleManifest]
@@ -42,17 +42,19 @@ def make_bundle() -> MakeBundle:
             thresholds=Thresholds(confidence=0.0, novelty=float("inf")),
             data_fingerprint="0" * 64,
         )
+        calibration = Calibration(
+            truth=np.array([0, 0, 1, 2]),
+            predicted=np.array([0, 0, 1, 1]),
+            confidence=np.array([0.9, 0.8, 0.7, 0.4], np.float32),
+            novelty=np.array([0.1, 0.2, 0.3, 0.6], np.float32),
+        )
         reference = Reference(
             embeddings=np.eye(8, dtype=np.float32),
             labels=np.arange(8) % 3,
             groups=("lot",) * 8,
             ids=tuple("abcdefgh"),
-            calibration=Calibration(
-                truth=np.array([0, 0, 1, 2]),
-                predicted=np.array([0, 0, 1, 1]),
-                confidence=np.array([0.9, 0.8, 0.7, 0.4], np.float32),
-                novelty=np.array([0.1, 0.2, 0.3, 0.6], np.float32),
-            ),
+            calibration=calibration,
+            yardstick=Yardstick.of(calibration),
             pictures=np.full((8, 16, 16, 2), 90, np.uint8),
         )
         return save_bundle(folder, manifest, weights_of(network), reference)
