@@ -6,7 +6,7 @@ from pipelines.ingestion.formats.klarf.source import Source
 from pipelines.ingestion.formats.klarf.words import BLANKS, tidy
 
 _BLANKS = BLANKS.encode()
-_WORD = re.compile(rf'"[^"\n]*+|[^{BLANKS}"]++')
+_WORD = re.compile(rf'"[^"\n]*+"?+|[^{BLANKS}"]++')
 _UNTIL = {mark: re.compile(rb'[^%s"]*+(?:"[^"\n]*+"[^%s"]*+)*+' % (mark, mark)) for mark in (b";", b"}", b"{}")}
 """Up to a mark that is not quoted, or to a quote that is not closed on its line."""
 
@@ -50,7 +50,7 @@ def read_body(source: Source, marks: bytes, what: str) -> str:
     source.take_header(len(body))
     text = tidy(body.decode("latin-1"))
     if len(text) > source.limits.word_bytes:
-        longest = max(match.end() - match.start() for match in _WORD.finditer(text))
+        longest = max(len(word.strip('"')) for word in _WORD.findall(text))
         if longest > source.limits.word_bytes:
             raise source.too_long(f"a value of {what}", source.limits.word_bytes)
     return text

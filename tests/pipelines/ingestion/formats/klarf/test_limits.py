@@ -45,6 +45,13 @@ def test_word_bytes(read, flat, nested) -> None:
     refused(read, nested.replace("StepID", long), "word is too long", word_bytes=90)
 
 
+def test_what_follows_a_quoted_word_is_not_part_of_it(read, flat, nested) -> None:
+    many = '"a b" ' + "1 " * 3000
+    assert read(flat.replace("StepID", f"Vendor {many};\nStepID")).parts[9].values[:2] == ("a b", "1")
+    assert read(nested.replace("Field StepID", f"Field Vendor 3001 {{{many}}} Field StepID")).wafers
+    assert read(flat.replace('"M1"', '"' + "x" * 4096 + '"')).wafers
+
+
 def test_row_bytes(read, flat, nested) -> None:
     blanks = " " * 5000
     text = flat.replace("\n 3 1.25e+3", f"\n 3{blanks}1.25e+3")
