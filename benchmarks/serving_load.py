@@ -51,7 +51,8 @@ async def offer(rig: Rig, contents: Iterator[bytes], rate: float, seconds: float
     """Uploads at a rate, open loop: the next one comes whether the last was answered or not. Answers by kind."""
     rng = np.random.default_rng(0)
     answers: Counter[str] = Counter()
-    limits = httpx.Limits(max_connections=200)
+    # a connection that has rested as long as the server lets it is not used again: it may just be closed
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=2.0)
 
     async with httpx.AsyncClient(base_url=rig.url, timeout=60, limits=limits) as client:
 
@@ -120,7 +121,8 @@ def load(rig: Rig, contents: Iterator[bytes], rate: float, seconds: float) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path)
-    parser.add_argument("--minutes", type=float, default=5.0, help="of overload; the load takes two fifths of it")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of overload")
+    parser.add_argument("--load-minutes", type=float, default=2.0, help="at 0.8 of capacity")
     parser.add_argument("--wafers", type=int, default=300, help="that capacity is measured with")
     parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
     arguments = parser.parse_args()
@@ -137,7 +139,7 @@ def main() -> None:
             rate = capacity(rig, contents, arguments.wafers)
             cpu_s = (rig.usage().cpu_s - before.cpu_s) / (arguments.wafers + WARM_UP)
             say(what="capacity", wafers_per_s=rate, wafers_per_day=rate * 86_400, cpu_ms_per_wafer=1000 * cpu_s)
-            load(rig, contents, LOAD * rate, arguments.minutes * 24)
+            load(rig, contents, LOAD * rate, arguments.load_minutes * 60)
             costs = queueing.measure(arguments.bundle, (0,), folder / "parts")
             could = queueing.capacity(costs, queueing.Line())
             played = queueing.simulate(costs, queueing.Line(), LOAD * rate)

@@ -20,9 +20,11 @@ def opened(settings: Settings | None = None) -> Iterator["Database"]:
     settings = settings or Settings.load()
     settings.make_folders()
     database = Database(settings.database_url, timeout_s=settings.database_timeout_s)
-    upgrade(database)
-    yield database
-    database.close()
+    try:
+        upgrade(database)
+        yield database
+    finally:
+        database.close()
 
 
 def me() -> str:
