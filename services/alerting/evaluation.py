@@ -12,7 +12,7 @@ from models.domain.inspection import Inspection
 from services.alerting.rule_file import Rules
 from services.alerting.rule_kinds import StreamRule
 from services.alerting.rules import covers, evaluate
-from services.alerting.streams import counts_in, judge_stream, memory
+from services.alerting.streams import asks_windows, counts_in, judge_stream, memory
 from services.records.session import WriteSession
 from services.records.sightings import Place, newest_of_stream
 
@@ -43,12 +43,14 @@ def _of_streams(session: WriteSession, new: Sequence[Inspection], rules: Rules, 
             newest = newest_of_stream(session, place, by_product=by_product, since=at)
             judged = list(dropwhile(lambda seen: seen.inspection_id not in ids, newest))
             asking = [rule for rule in chosen if judged and covers(rule, judged[0]) and counts_in(rule, judged)]
-            if not asking:  # or captures that were inspected before
-                continue
-            reach = max(map(memory, asking)) + len(judged)
-            series = newest_of_stream(session, place, by_product=by_product, limit=reach)
-            for rule in asking:
-                yield from judge_stream(rule, series, len(series) - len(judged))
+            for windows in (True, False):
+                some = [rule for rule in asking if asks_windows(rule) is windows]
+                if not some:  # or captures that were inspected before
+                    continue
+                reach = max(map(memory, some)) + len(judged)
+                series = newest_of_stream(session, place, by_product=by_product, limit=reach, windows=windows)
+                for rule in some:
+                    yield from judge_stream(rule, series, len(series) - len(judged))
 
 
 def _take_turns(session: WriteSession, places: set[Place]) -> None:

@@ -59,6 +59,11 @@ def judge_stream(rule: StreamRule, series: Sequence[Sighting], first: int = 0) -
                 yield alert_of(rule, series[number], trait, title, by_product=rule.by_product)
 
 
+def asks_windows(rule: StreamRule) -> bool:
+    """Whether what it counts is shown by single windows, not by the capture's own verdict."""
+    return rule.of not in (FAILING, UNKNOWN)
+
+
 def counts_in(rule: StreamRule, series: Sequence[Sighting]) -> set[str]:
     """What captures show of that which the rule counts; where it is nothing, there is no alert of them."""
     return {trait for one in series for trait in _traits(rule, one)}

@@ -69,6 +69,9 @@ from services.dashboard import (
     stacks,
     unknown,
 )
+from services.dashboard import (
+    jobs as jobs_page,
+)
 from services.dashboard.looks import STATIC, problem_page
 from services.records.session import Database
 from services.settings import Settings
@@ -157,6 +160,7 @@ def create_app(
         pages,
         reasons,
         actions,
+        jobs_page,
         attention,
         logging_in,
         accounts,

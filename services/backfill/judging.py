@@ -5,7 +5,7 @@ The verdicts are those of the online path, for it is the same `inspect`; only th
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +23,7 @@ from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 from pipelines.ingestion import ReadOptions, open_captures
 from services.backfill.plan import Plan
+from services.backfill.recording import Records
 from services.inspection.inspecting import inspect
 from services.serving.batching import MicroBatcher
 
@@ -58,6 +59,7 @@ class ShardJudge:
         """
         self._plan = plan
         self._options = ReadOptions() if plan.reading is None else ReadOptions.load(plan.reading)
+        self._records = None if plan.records is None else Records(plan.records, plan.digest)
         self._classifier = _Batched(plan, device)
 
     def judge(self, number: int) -> int:
@@ -73,15 +75,21 @@ class ShardJudge:
     def close(self) -> None:
         """End the batcher's thread."""
         self._classifier.close()
+        if self._records is not None:
+            self._records.close()
 
     def _file(self, file: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         try:
-            readers = open_captures(file, options=self._options)
-            rows.extend(_row(file, inspect(reader, self._classifier)) for reader in readers)
+            rows.extend(_row(file, found) for found in self._inspect(file))
         except (InputError, RetryableError) as error:
             rows.append({"file": file, "error": str(error)})
         return rows
+
+    def _inspect(self, file: str) -> Iterable[Inspection]:
+        if self._records is not None:
+            return self._records.inspect(file, self._classifier, self._options)
+        return (inspect(reader, self._classifier) for reader in open_captures(file, options=self._options))
 
 
 class _Batched:

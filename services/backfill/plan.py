@@ -15,6 +15,7 @@ import fsspec
 
 from models.domain.errors import ConfigurationError, InputError
 from pipelines.ingestion.sources import SCHEMES
+from services.settings import Settings
 
 PLAN = "_backfill.json"
 """Readers of Parquet folders pass over names that begin so."""
@@ -32,6 +33,7 @@ class Plan:
         digest: its content.
         out: folder of the results.
         reading: file of reading options, if there is one.
+        records: the installation in which results are recorded as well; None = nowhere.
     """
 
     files: tuple[str, ...]
@@ -39,6 +41,7 @@ class Plan:
     digest: str
     out: Path
     reading: Path | None = None
+    records: Settings | None = None
 
     @property
     def shards(self) -> int:
@@ -67,6 +70,7 @@ def make_plan(
     digest: str,
     reading: Path | None = None,
     storage: Mapping[str, Any] | None = None,
+    records: Settings | None = None,
 ) -> Plan:
     """Plan a backfill, or take up the one that `out` holds.
 
@@ -77,6 +81,7 @@ def make_plan(
         digest: of the bundle's content.
         reading: file of reading options.
         storage: options of fsspec for object stores.
+        records: the installation in which results are recorded as well; None = nowhere.
 
     Raises:
         InputError: there is no file.
@@ -87,17 +92,18 @@ def make_plan(
         raise InputError("nothing to inspect", where=source, expected="files", code="no-such-file")
     told = None if reading is None else hashlib.sha256(reading.read_bytes()).hexdigest()
     identity = {"digest": digest, "files": _hash(files), "shard_files": SHARD_FILES, "reading": told}
+    identity["recorded"] = None if records is None else str(records.home)
     out.mkdir(parents=True, exist_ok=True)
     path = out / PLAN
     if path.exists() and json.loads(path.read_text(encoding="utf-8"))["identity"] != identity:
         raise ConfigurationError(
             "folder of another backfill",
             where=str(path),
-            expected="the same files, bundle and reading options",
+            expected="the same files, bundle, reading options and installation",
             remedy="choose another folder: results of two bundles must not mix",
         )
     path.write_text(json.dumps({"source": source, "count": len(files), "identity": identity}, indent=1))
-    return Plan(files, bundle.absolute(), digest, out.absolute(), reading and reading.absolute())
+    return Plan(files, bundle.absolute(), digest, out.absolute(), reading and reading.absolute(), records)
 
 
 def _listed(source: str, storage: Mapping[str, Any]) -> list[str]:

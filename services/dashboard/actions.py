@@ -15,7 +15,6 @@ from services.api.needs import needs
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import own, page
 from services.dashboard.pages import alert_page
-from services.jobs import retry
 
 SEE_OTHER = 303
 routes = APIRouter(include_in_schema=False)
@@ -119,16 +118,6 @@ def _fulfil(request: Request, wired: Wiring, caller: Principal, wish: _Wish, bac
     wired.metrics.decided(changed)
     wired.pulse.forget()
     return RedirectResponse(back, SEE_OTHER)
-
-
-@routes.post("/jobs/{job_id}/retry")
-@needs(Role.OPERATOR)
-def try_again(job_id: int, wired: Wired) -> Response:
-    """Give a file in quarantine another try."""
-    with wired.database.write() as session:
-        retry(session, job_id)
-    wired.pulse.forget()
-    return RedirectResponse(f"/jobs/{job_id}", SEE_OTHER)
 
 
 @routes.get("/upload")

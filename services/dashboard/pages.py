@@ -244,5 +244,7 @@ def job(job_id: int, request: Request, wired: Wired, part_: Part = None) -> HTML
         if found is None:
             raise NotFoundError("no such file", where=str(job_id), remedy="see /inspections")
         made = [queries.inspection_line(session, one) for one in found.inspection_ids[:WAFERS_SHOWN]]
-    context = {"job": found, "inspections": [one for one in made if one is not None], "now": beat.now}
-    return part("job_state.html", context) if part_ else page(request, "job.html", beat, context)
+    context = {"job": found, "inspections": [one for one in made if one is not None], "now": beat.now, "back": ""}
+    if part_:
+        return part("job_state.html", context | {"principal": request.state.principal})
+    return page(request, "job.html", beat, context)

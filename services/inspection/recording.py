@@ -40,11 +40,13 @@ class Recorder:
         database: where to.
         alerting: which inspections become alerts, and who is told.
         policy: how jobs are tried again.
+        of_the_past: captures of an archive, which rules over the newest ones shall not see.
     """
 
     database: Database
     alerting: AlertPolicy
     policy: LeasePolicy
+    of_the_past: bool = False
 
     def keep(self, lease: Lease, found: Sequence[Judged]) -> Recorded:
         """Write inspections of a job that goes on: a lot's first wafers need not wait for its last.
@@ -94,6 +96,7 @@ class Recorder:
                 at=moment,
                 rule=one.lane.rule or None,
                 route=one.lane.route,
+                of_the_past=self.of_the_past,
             )
         )
         for one in new:

@@ -8,7 +8,6 @@ All times are the database's. Clocks are set back at times: a lease that ends la
 expired, and a retry further away than any backoff is due, so that no job waits for yesterday to come again.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -108,22 +107,20 @@ class Lease:
     until: datetime
 
 
-def claim(
-    session: WriteSession, owner: str, policy: LeasePolicy, routes: Collection[str] | None = None
-) -> Lease | None:
+def claim(session: WriteSession, owner: str, policy: LeasePolicy, job_id: int | None = None) -> Lease | None:
     """Lease the next job: one whose worker fell silent, else the most urgent and oldest queued one.
 
     Args:
         session: the transaction; the lease counts from its commit on.
         owner: who works, for people who read the table.
         policy: length of the lease.
-        routes: only jobs along these, None = any.
+        job_id: this job and no other; None = any.
 
     Returns:
         The lease, or None if there is nothing to do.
     """
     moment = now(session)
-    row = _next(session, _NEXT_SILENT, moment, policy, routes) or _next(session, _NEXT_DUE, moment, policy, routes)
+    row = _next(session, _NEXT_SILENT, moment, policy, job_id) or _next(session, _NEXT_DUE, moment, policy, job_id)
     if row is None:
         return None
     until = moment + timedelta(seconds=policy.lease_s)
@@ -199,8 +196,8 @@ def times(moment: datetime, policy: LeasePolicy) -> dict[str, datetime]:
 
 
 def _next(
-    session: WriteSession, wanted: Select[Any], moment: datetime, policy: LeasePolicy, routes: Collection[str] | None
+    session: WriteSession, wanted: Select[Any], moment: datetime, policy: LeasePolicy, job_id: int | None
 ) -> Row[Any] | None:
-    if routes is not None:
-        wanted = wanted.where(_JOB.route.in_(routes))
+    if job_id is not None:
+        wanted = wanted.where(_JOB.id == job_id)
     return session.execute(wanted, times(moment, policy) | {"max_attempts": policy.max_attempts}).first()

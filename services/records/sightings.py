@@ -5,33 +5,23 @@ Later inspections of the same capture, with another bundle, are not seen: they t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from models.domain.inspection import Inspection
 from models.domain.verdict import Reason
 from services.records.session import ReadSession, WriteSession
-from services.records.tables import InspectionRow
+from services.records.tables import InspectionRow, table_of
 
 Session = ReadSession | WriteSession
 
-_SEEN = (
-    InspectionRow.id,
-    InspectionRow.capture_id,
-    InspectionRow.recorded_at,
-    InspectionRow.product,
-    InspectionRow.step,
-    InspectionRow.tool,
-    InspectionRow.normal,
-    InspectionRow.label,
-    InspectionRow.reason,
-    InspectionRow.confidence,
-    InspectionRow.shown,
-    InspectionRow.refused,
-)
-"""No more: a control chart reads hundreds of rows for one wafer, and whole ones took most of a wafer's time."""
+_COLUMNS = table_of(InspectionRow).c
+_WHOLE = ("id", "capture_id", "recorded_at", "product", "step", "tool", "normal", "label", "reason", "confidence")
+_WINDOWS = ("shown", "refused")
+_LONG_AGO, _ALL = datetime(1970, 1, 1, tzinfo=UTC), 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,28 +91,52 @@ def sighting_of(inspection: Inspection, at: datetime) -> Sighting:
 
 
 def newest_of_stream(
-    session: Session, place: Place, *, by_product: bool, since: datetime | None = None, limit: int | None = None
+    session: Session,
+    place: Place,
+    *,
+    by_product: bool,
+    since: datetime = _LONG_AGO,
+    limit: int = _ALL,
+    windows: bool = True,
 ) -> Sequence[Sighting]:
-    """The newest captures of one step and tool, or of one product there, all or those since a time; oldest first."""
-    wanted = _seen().where(InspectionRow.tool.is_not_distinct_from(place.tool))
-    wanted = wanted.where(InspectionRow.step.is_not_distinct_from(place.step))
-    if by_product:
-        wanted = wanted.where(InspectionRow.product.is_not_distinct_from(place.product))
-    if since is not None:
-        wanted = wanted.where(InspectionRow.recorded_at >= since)
-    newest = wanted.order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc()).limit(limit)
-    return [sighting_of_row(row) for row in session.execute(newest)][::-1]
+    """The newest captures of one step and tool, or of one product there; oldest first.
+
+    Args:
+        session: reads.
+        place: of the stream.
+        by_product: one product's.
+        since: those recorded from then on.
+        limit: as many.
+        windows: with what single windows show. A control chart reads hundreds of captures for one wafer, and most of
+            the time of that goes into what it does not ask for.
+    """
+    given = {"product": place.product, "step": place.step, "tool": place.tool, "since": since, "most": limit}
+    make = sighting_of_row if windows else _without_windows
+    return [make(row) for row in session.execute(_newest(by_product, windows), given)][::-1]
+
+
+@cache
+def _newest(by_product: bool, windows: bool) -> Select[Any]:
+    parts = ("tool", "step", "product") if by_product else ("tool", "step")
+    return (
+        _seen(windows=windows)
+        .where(*(_COLUMNS[name].is_not_distinct_from(bindparam(name)) for name in parts))
+        .where(_COLUMNS.recorded_at >= bindparam("since"))
+        .order_by(_COLUMNS.recorded_at.desc(), _COLUMNS.id.desc())
+        .limit(bindparam("most"))
+    )
 
 
 def sightings(session: Session, since: datetime, until: datetime) -> Iterator[Sighting]:
     """Every capture first inspected in a stretch of time, oldest first, without holding them all."""
-    wanted = _seen().where(InspectionRow.recorded_at >= since, InspectionRow.recorded_at < until)
-    ordered = wanted.order_by(InspectionRow.recorded_at, InspectionRow.id).execution_options(yield_per=1000)
+    wanted = _seen(windows=True).where(_COLUMNS.recorded_at >= since, _COLUMNS.recorded_at < until)
+    ordered = wanted.order_by(_COLUMNS.recorded_at, _COLUMNS.id).execution_options(yield_per=1000)
     yield from (sighting_of_row(row) for row in session.execute(ordered))
 
 
-def _seen() -> Select[*tuple[Any, ...]]:
-    return select(*_SEEN).where(InspectionRow.is_first, InspectionRow.reason != Reason.NOT_INSPECTED)
+def _seen(*, windows: bool) -> Select[Any]:
+    names = _WHOLE + (_WINDOWS if windows else ())
+    return select(*(_COLUMNS[name] for name in names)).where(_COLUMNS.is_first, _COLUMNS.reason != Reason.NOT_INSPECTED)
 
 
 def sighting_of_row(row: Row[Any] | InspectionRow) -> Sighting:
@@ -143,3 +157,8 @@ def sighting_of_row(row: Row[Any] | InspectionRow) -> Sighting:
         shown,
         frozenset(map(Reason, refused)),
     )
+
+
+def _without_windows(row: Row[Any]) -> Sighting:
+    place = Place(row.product, row.step, row.tool)
+    return Sighting(row.id, row.capture_id, row.recorded_at, place, row.normal, row.label, row.reason, {}, frozenset())

@@ -35,6 +35,7 @@ def add_inspection(
     at: datetime,
     rule: str | None = None,
     route: str | None = None,
+    of_the_past: bool = False,
 ) -> bool:
     """Write an inspection with its capture and verdicts; False if the same one was written before.
 
@@ -47,6 +48,7 @@ def add_inspection(
         at: the database's time.
         rule: of the routing that chose the bundle, if one did.
         route: along which the bundle was found.
+        of_the_past: rules over several captures shall not see it among the newest.
     """
     is_first = insert_new(session, CaptureRow, CaptureRow.id, **_capture(inspection.capture), sha256=sha256)
     whole = inspection.verdict
@@ -75,7 +77,7 @@ def add_inspection(
         warnings=[asdict(warning) for warning in inspection.warnings],
         rule=rule,
         route=route,
-        is_first=is_first,
+        is_first=is_first and not of_the_past,
         shown=dict(inspection.shown),
         refused=sorted(inspection.refused),
     )

@@ -295,7 +295,7 @@ class InspectionRow(Base):
     route: Mapped[str | None]
     """Along which the bundle was found."""
     is_first: Mapped[bool] = mapped_column(server_default=true())
-    """No bundle judged the capture before: rules over several captures see each once."""
+    """No bundle judged the capture before, and it is no archive's: rules over several captures see each once."""
     shown: Mapped[dict[str, float] | None]
     """Defect classes on any window, each with its greatest confidence; None on rows older than this column."""
     refused: Mapped[list[str] | None]

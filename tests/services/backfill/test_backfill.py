@@ -1,9 +1,11 @@
 """An archive is judged as the service would judge it, once, whole, however often the backfill is killed."""
 
+import hashlib
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import func, select
 
 from models.bundle import load_bundle
 from models.domain.errors import ConfigurationError, InputError
@@ -11,8 +13,15 @@ from pipelines.ingestion import open_captures
 from pipelines.simulate import simulate
 from services.backfill import Plan, backfill, make_plan, plan, running
 from services.backfill.judging import refused
+from services.inspection import Workplace, work_once
 from services.inspection.inspecting import inspect
 from services.inspection.local_classifier import LocalClassifier
+from services.intake.receiving import Arrival, receive
+from services.intake.spool import Spool
+from services.records.alert_tables import AlertOccurrenceRow
+from services.records.session import Database
+from services.records.tables import CaptureRow, InspectionRow, JobRow, JobState, VerdictRow
+from services.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +105,62 @@ def test_results_of_two_backfills_do_not_mix(archive: Path, bundle: Path, tmp_pa
     planned(archive, bundle, tmp_path / "out")
     with pytest.raises(ConfigurationError, match="folder of another backfill"):
         make_plan(str(archive), bundle, tmp_path / "out", digest="0" * 64)
+
+
+def test_results_can_be_recorded_as_the_service_records_its_own(
+    archive: Path, bundle: Path, tmp_path: Path, database: Database
+) -> None:
+    installation = Settings(home=tmp_path / "home", database_url=database.url.render_as_string(hide_password=False))
+    installation.make_folders()
+    spool = Spool(installation.spool_dir, installation.file_limit_bytes)
+    good = sorted(path for path in archive.rglob("*") if path.is_file() and path.read_bytes() != b"not a wafer")
+    with good[0].open("rb") as stream:  # this one came by the front door before: its alerts were raised then
+        receive(database, spool, stream, Arrival("command", good[0].name, route="champion"))
+    classifier = LocalClassifier(load_bundle(bundle))
+    place = Workplace(database, spool, "worker")
+    worked = work_once(place, lambda *_, **__: classifier)
+    assert worked is not None
+
+    def recorded() -> tuple[dict[str, tuple[object, ...]], int, int]:
+        with database.read() as session:
+            lines = (
+                session.execute(
+                    select(
+                        InspectionRow.id, CaptureRow.name, InspectionRow.label, InspectionRow.is_first, JobRow.sender
+                    )
+                    .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
+                    .join(JobRow, JobRow.id == InspectionRow.job_id)
+                )
+                .tuples()
+                .all()
+            )
+            states = set(session.scalars(select(JobRow.state)))
+            alerts = session.scalar(select(func.count()).select_from(AlertOccurrenceRow)) or 0
+            verdicts = session.scalar(select(func.count()).select_from(VerdictRow)) or 0
+        assert states == {JobState.DONE}
+        return {line[0]: line[1:] for line in lines}, alerts, verdicts
+
+    _, alerts, _ = recorded()
+    digest = classifier.manifest.ref.digest
+    made = make_plan(str(archive), bundle, tmp_path / "out", digest=digest, records=installation)
+    backfill(made)
+    lines, alerts_then, verdicts = recorded()
+    assert alerts_then == alerts, "what an archive shows is old news"
+    rows = [row for row in pq.read_table(tmp_path / "out").to_pylist() if not row["error"]]
+    assert {row["inspection_id"]: (row["name"], row["label"]) for row in rows} == {
+        identity: line[:2] for identity, line in lines.items()
+    }
+    assert len(lines) == verdicts == len(good)
+    for identity, (_, _, is_first, sender) in lines.items():
+        assert is_first == (identity in worked.inspection_ids), "control charts do not see an archive"
+        assert sender == ("" if identity in worked.inspection_ids else "backfill")
+    for path in good:
+        assert spool.path(hashlib.sha256(path.read_bytes()).hexdigest()).is_file(), "pages can draw it"
+    again = make_plan(str(archive), bundle, tmp_path / "again", digest=digest, records=installation)
+    backfill(again)
+    assert recorded() == (lines, alerts, verdicts), "nothing twice"
+    with pytest.raises(ConfigurationError, match="another backfill"):
+        planned(archive, bundle, tmp_path / "out")
 
 
 def test_an_archive_without_files(bundle: Path, tmp_path: Path) -> None:

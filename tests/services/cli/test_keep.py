@@ -1,4 +1,4 @@
-"""The verbs that keep the embedded database: what was there at the time of the copy comes back, what came since, too."""
+"""The verbs that keep the embedded database: what the copy holds comes back, and what came since as well."""
 
 import json
 import sqlite3
