@@ -2,9 +2,10 @@
 
     python -m benchmarks.queueing [--fabs 50] [--wafers-per-day 100000] [--bundle DIR]
 
-A job waits in the database, is leased by an inspector's thread, and passes three stations: the inspector (parse,
-draw; one core an inspector process, whatever its threads), the classifier (batches what waits) and the database
-(SQLite has one writer). Each needs a core while it works. `measure` times the parts one by one, without load;
+A job waits in the database, is leased by an inspector's thread, and passes three stations: it is read (parse, draw,
+ask), classified (batches what waits) and recorded. Reading and recording are Python in the inspector's process, which
+does one thing at a time whatever its threads; recording needs the database's writer as well (SQLite has one). Each
+step needs a core; Ray's idling and the uploads take theirs. `measure` times the parts one by one, without load;
 `simulate` plays the line with Poisson arrivals (discrete events); `benchmarks.serving_load` holds what it predicts
 against what was measured.
 """
@@ -15,13 +16,14 @@ import itertools
 import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import call_costs
 from benchmarks.serving_rig import make_bundle, prepared, say, wafers
 from models.bundle import load_bundle
 from models.classifier import Classifier
@@ -39,13 +41,20 @@ PEAK = 3.0
 
 @dataclass(frozen=True)
 class Costs:
-    """CPU seconds of one wafer's parts; a call of the classifier costs `call_s` and `patch_s` for each patch."""
+    """CPU seconds of one wafer's parts; a call of the classifier costs `call_s` and `patch_s` for each patch.
+
+    What is around them (`benchmarks.call_costs`) is nothing where it was not measured.
+    """
 
     inspect_s: float
     database_s: float
     call_s: float
     patch_s: float
     patches: int
+    ask_s: float = 0.0
+    answer_s: float = 0.0
+    idle_share: float = 0.0
+    upload_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,15 +80,30 @@ class Prediction:
 
 
 @dataclass(eq=False)
+class _Pool:
+    """Who can do so many things at a time."""
+
+    servers: int
+    busy: int = 0
+
+
+@dataclass(eq=False)
 class _Station:
     name: str
-    servers: int
+    needs: tuple[_Pool, ...]
     call_s: float
     each_s: float
     batch: int = 1
     waiting: deque[int] = field(default_factory=deque)
-    busy: int = 0
     worked_s: float = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        return all(pool.busy < pool.servers for pool in self.needs)
+
+    def take(self, count: int) -> None:
+        for pool in self.needs:
+            pool.busy += count
 
 
 class Play:
@@ -87,12 +111,17 @@ class Play:
 
     def __init__(self, costs: Costs, line: Line, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
+        cores, inspectors, writers = _Pool(line.cores), _Pool(line.inspectors), _Pool(line.writers)
+        replicas = _Pool(line.classifiers)
+        answer_s = costs.answer_s + costs.patch_s * costs.patches
         self.stations = (
-            _Station("inspector", line.inspectors, 0.0, costs.inspect_s),
-            _Station("classifier", line.classifiers, costs.call_s, costs.patch_s * costs.patches, BATCH),
-            _Station("database", line.writers, 0.0, costs.database_s),
+            _Station("upload", (cores, _Pool(1)), 0.0, costs.upload_s),
+            _Station("read", (cores, inspectors), 0.0, costs.inspect_s + costs.ask_s),
+            _Station("classify", (cores, replicas), costs.call_s, answer_s, BATCH),
+            _Station("record", (cores, inspectors, writers), 0.0, costs.database_s),
         )
-        self.slots, self.cores = line.inspectors * line.threads, line.cores
+        self.slots = line.inspectors * line.threads
+        self.slower = line.cores / (line.cores - costs.idle_share)
         self.queue: deque[int] = deque()
         self.events: list[tuple[float, int, _Station | None, list[int]]] = []
         self.ended: dict[int, float] = {}
@@ -104,16 +133,16 @@ class Play:
         while True:
             if coming and (not self.events or coming[0][1] <= self.events[0][0]):
                 job, now = coming.popleft()
-                self.queue.append(job)
-                if self.slots:  # an idle thread notices at its next look, the first of several sooner
-                    self._later(now + POLL_S * self.rng.beta(1, self.slots), None, [])
+                self.stations[0].waiting.append(job)
+                self._begin(now)
             elif self.events:
                 now, _, station, jobs = heapq.heappop(self.events)
                 if station is not None:
                     self._pass_on(now, station, jobs)
-                while self.slots and self.queue:  # a thread that has just finished looks at once
+                is_look = station is None or station is self.stations[-1]  # who has just finished looks at once
+                while is_look and self.slots and self.queue:
                     self.slots -= 1
-                    self.stations[0].waiting.append(self.queue.popleft())
+                    self.stations[1].waiting.append(self.queue.popleft())
                 self._begin(now)
             else:
                 return
@@ -122,18 +151,22 @@ class Play:
 
     def _begin(self, now: float) -> None:
         for station in reversed(self.stations):  # what is nearly done goes first
-            while self.cores and station.busy < station.servers and station.waiting:
+            while station.waiting and station.is_free:
                 jobs = [station.waiting.popleft() for _ in range(min(station.batch, len(station.waiting)))]
                 took = (station.call_s + station.each_s * len(jobs)) * self.rng.gamma(1 / SPREAD**2, SPREAD**2)
-                self.cores -= 1
-                station.busy += 1
+                took *= self.slower
+                station.take(1)
                 station.worked_s += took
                 self._later(now + took, station, jobs)
 
     def _pass_on(self, now: float, station: _Station, jobs: list[int]) -> None:
-        self.cores += 1
-        station.busy -= 1
+        station.take(-1)
         after = self.stations.index(station) + 1
+        if after == 1:  # uploaded: an idle thread notices at its next look, the first of several sooner
+            self.queue.extend(jobs)
+            if self.slots:
+                self._later(now + POLL_S * self.rng.beta(1, self.slots), None, [])
+            return
         if after < len(self.stations):
             self.stations[after].waiting.extend(jobs)
             return
@@ -152,17 +185,26 @@ def simulate(costs: Costs, line: Line, offered_per_s: float, seconds: float = 18
     late = {job: at for job, at in play.ended.items() if at > seconds / 10}
     waits = np.array([at - arrivals[job] for job, at in late.items()])
     p50, p95, p99 = (float(np.quantile(waits, q)) for q in (0.5, 0.95, 0.99))
-    loads = {one.name: one.worked_s / (seconds * one.servers) for one in play.stations}
-    loads["cores"] = sum(one.worked_s for one in play.stations) / (seconds * line.cores)
+    worked = {one.name: one.worked_s / seconds for one in play.stations}
+    loads = {
+        "inspector": (worked["read"] + worked["record"]) / line.inspectors,
+        "classifier": worked["classify"] / line.classifiers,
+        "writer": worked["record"] / line.writers,
+        "cores": sum(worked.values()) / line.cores,
+    }
     return Prediction(len(late) / (0.9 * seconds), p50, p95, p99, loads)
 
 
 def capacity(costs: Costs, line: Line) -> float:
-    """Wafers a second where the queue is never empty."""
-    return simulate(costs, line, offered_per_s=200.0, seconds=120.0).per_s
+    """Wafers a second where the queue is never empty; they are there already."""
+    return simulate(replace(costs, upload_s=0.0), line, offered_per_s=200.0, seconds=120.0).per_s
 
 
-def measure(bundle: Path, levels: tuple[int, ...], folder: Path, count: int = 20) -> Costs:
+PAST = 700
+"""Wafers that are recorded before the database's part is timed: control charts read the newest 600 of their stream."""
+
+
+def measure(bundle: Path | None, levels: tuple[int, ...], folder: Path, count: int = 40) -> Costs:
     """Time the parts one by one, CPU seconds."""
     torch.set_num_threads(1)  # as a replica has; threads that wait for each other would be counted as work
     manifest = make_bundle(folder / "measured", levels, bundle)
@@ -194,13 +236,15 @@ def measure(bundle: Path, levels: tuple[int, ...], folder: Path, count: int = 20
                 return self.answer if len(pixels) == len(patches) else classifier.predict(pixels)
 
         place = Workplace(rig.database, rig.spool, "measuring")
-        for content in contents:
-            rig.send(content)
-        began = time.process_time()
-        while work_once(place, lambda _, **__: Instant()):  # type: ignore[arg-type, return-value]
-            pass
+        rig.send_together(itertools.islice(wafers(folder / "past", 10_000), 0, PAST + count))
+        for number in range(PAST + count):
+            if number == PAST:
+                began = time.process_time()
+            work_once(place, lambda _, **__: Instant())  # type: ignore[arg-type, return-value]
         whole_s = (time.process_time() - began) / count
-    return Costs(inspect_s, max(0.001, whole_s - inspect_s), max(0.0, seconds[0] - patch_s), patch_s, len(patches))
+    around = call_costs.measure(folder, folder / "measured")
+    database_s = max(0.001, whole_s - inspect_s)
+    return Costs(inspect_s, database_s, max(0.0, seconds[0] - patch_s), patch_s, len(patches), **vars(around))
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ OVERLOAD, LOAD = 2.0, 0.8
 P95_S, P99_S = 2.0, 5.0
 GROWTH = 1.3
 """Most that memory may grow from the first to the last third of an overload; the first minute fills caches."""
-WARM_UP = 20
+WARM_UP = queueing.PAST
 
 
 def capacity(rig: Rig, contents: Iterator[bytes], wafers_sent: int) -> float:

@@ -20,8 +20,9 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 LONG = "a_very_long_file_name_as_tools_write_them_20260301_061200_A4711_07.klarf"
 PAGES = (
     "/alerts", "/alerts?state=all&pattern=Ring", "/inspections", "/inspections?verdict=unknown", "/unknown", "/labels",
-    "/labels?queue=second", "/quality", "/quality?reach=30d", "/stack", "/report", "/quarantine", "/service", "/audit",
-    "/account", "/users", "/models", "/models/3", "/models/2", "/upload", "/api", "/nowhere",
+    "/labels?queue=second", "/quality", "/quality?reach=30d", "/stack", "/report", "/quarantine", "/jobs", "/service",
+    "/jobs?state=set-aside", "/audit", "/account", "/users", "/models", "/models/3", "/models/2", "/upload", "/api",
+    "/nowhere",
 )  # fmt: skip
 
 

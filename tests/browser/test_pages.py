@@ -24,6 +24,7 @@ EMPTY = {
     "/unknown": "Nothing unknown waits for a name",
     "/quality": "Nothing was inspected in this time",
     "/quarantine": "Every file could be read",
+    "/jobs": "No files here",
     "/service": "Everything is running",
     "/stack": "No wafer fits",
     "/report": "Nothing: every alert is closed",
