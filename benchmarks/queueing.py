@@ -200,6 +200,12 @@ def capacity(costs: Costs, line: Line) -> float:
     return simulate(replace(costs, upload_s=0.0), line, offered_per_s=200.0, seconds=120.0).per_s
 
 
+def slowed(costs: Costs, factor: float) -> Costs:
+    """The same with everything that takes time taking so many times as long."""
+    taking = {name: factor * value for name, value in vars(costs).items() if name.endswith("_s")}
+    return replace(costs, **taking)
+
+
 PAST = 700
 """Wafers that are recorded before the database's part is timed: control charts read the newest 600 of their stream."""
 

@@ -144,6 +144,8 @@ def main() -> None:
             could = queueing.capacity(costs, queueing.Line())
             played = queueing.simulate(costs, queueing.Line(), LOAD * rate)
             say(what="predicted from the parts", capacity_per_s=could, costs=vars(costs), **vars(played))
+            played = queueing.simulate(queueing.slowed(costs, could / rate), queueing.Line(), LOAD * rate)
+            say(what="predicted from the parts, as slow as capacity says", factor=could / rate, **vars(played))
             overload(rig, contents, OVERLOAD * rate, arguments.minutes * 60)
 
 
