@@ -33,7 +33,8 @@ class AugmentationRecipe(Section):
         noise: largest share of background defects added.
         regrid: chance that a die map is redrawn on a coarser grid, as another product would show it.
         hide: chance that a part is treated as not inspected.
-        mix: chance that a pattern is laid on the background of another wafer.
+        mix: chance that a pattern is laid on the background of another wafer; of images with one label each, that the
+            middle of a patch is laid on another background.
         photometry: strength of changes of brightness, contrast and blur (images).
     """
 

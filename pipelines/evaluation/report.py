@@ -83,7 +83,10 @@ class Report(Scores):
             "calibration_error": self.calibration_error,
         }
         for row in self.classes:
-            named |= {f"recall.{row.name}": row.recall, f"f1.{row.name}": row.f1, f"support.{row.name}": row.support}
+            named |= {f"recall.{row.name}": row.recall, f"precision.{row.name}": row.precision}
+            named |= {f"f1.{row.name}": row.f1, f"support.{row.name}": row.support}
+        for cut in self.operating:
+            named |= {f"auroc.{cut.name}": cut.auroc, f"average_precision.{cut.name}": cut.average_precision}
         if self.open_set is not None:
             named |= {f"open_set.{name}": value for name, value in asdict(self.open_set).items()}
         return {name: float(value) for name, value in named.items() if value is not None and math.isfinite(value)}

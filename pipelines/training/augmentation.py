@@ -30,6 +30,9 @@ _COARSEST = 18
 _HIDDEN = (0.1, 0.3)
 """Sides of a hidden part as shares of the picture: large enough to matter, too small to hide most patterns."""
 
+_MIDDLE = (0.6, 1.0)
+"""Of an image: the object lies within the first share of half the side, beyond the second all is other ground."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Augmenter:
@@ -79,6 +82,9 @@ class Augmenter:
             ValueError: wafers that are points came without their defects.
         """
         if self.kind is DatasetKind.IMAGES:
+            if self.recipe.mix and self.labels.exclusive:
+                hosts, guests, targets = self._meet(targets, generator)
+                pixels = _on_other_ground(pixels, hosts, guests)
             pixels = self._move(pixels, targets, generator)
             return (_light(pixels, self.recipe.photometry, generator) if self.recipe.photometry else pixels), targets
         if self.kind is DatasetKind.DIE_MAPS:
@@ -251,6 +257,17 @@ def _hide(pixels: Tensor, chance: float, generator: Generator) -> Tensor:
     inside = ((line - draws[2]).abs() < half[0])[:, :, None] & ((line - draws[3]).abs() < half[1])[:, None, :]
     hidden = inside & (draws[4] < chance)[:, :, None]
     return pixels * ~hidden[..., None]
+
+
+def _on_other_ground(pixels: Tensor, hosts: Tensor, guests: Tensor) -> Tensor:
+    """Keep the middle of the patches `hosts` (M,), where the object is, and take what lies around it from `guests`."""
+    size = pixels.shape[1]
+    rows, columns = _grid(pixels)
+    near, far = _MIDDLE
+    own = ((far - torch.hypot(rows, columns)) / (far - near)).clamp(0, 1).view(size, size, 1)
+    mixed = pixels.clone()
+    mixed[hosts] = (pixels[hosts] * own + pixels[guests] * (1 - own)).round().to(torch.uint8)
+    return mixed
 
 
 def _light(pixels: Tensor, strength: float, generator: Generator) -> Tensor:

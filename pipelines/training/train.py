@@ -173,6 +173,7 @@ class _Run:
         remarks = (
             *(() if self.ready is None else (f"Started from the weights of {self.ready.where}.",)),
             f"Learning curves: {diagnosis}",
+            _drawn(job, found),
             _refusals(calibrated.figures),
             *_views(calibrated.figures, len(self.recipe.views)),
             *_troubles(review),
@@ -278,6 +279,16 @@ def _refusals(figures: Mapping[str, float]) -> str:
         f"validation lots, novel or unsure: {figures['refusal.realised']:.1%}, in the worst lot "
         f"{figures['refusal.worst_lot']:.1%}."
     )
+
+
+def _drawn(job: Job, found: Fit) -> str:
+    """Effective class frequencies beside the true ones, for the card."""
+    true = job.train.strata.mean(0)
+    shares = (
+        f"{name} {drawn:.1%} ({share:.1%})"
+        for name, drawn, share in zip(_stratum_names(job), found.frequencies, true, strict=True)
+    )
+    return f"Drawn in the first epoch, and how often they occur in the training split: {', '.join(shares)}."
 
 
 def _troubles(review: Review) -> list[str]:

@@ -190,6 +190,19 @@ def test_where_several_labels_may_meet_their_union_is_taught() -> None:
     assert (union.sum(1) == 2).any()
 
 
+def test_objects_are_laid_on_other_ground() -> None:
+    pixels = torch.zeros(60, 24, 24, 3, dtype=torch.uint8)
+    pixels[:40] = 200  # objects
+    pixels[40:] = torch.arange(20, dtype=torch.uint8)[:, None, None, None]  # ground, twenty kinds
+    targets = torch.eye(3)[[0] * 20 + [1] * 20 + [2] * 20]
+    varied, labels = augment(pixels, targets, DatasetKind.IMAGES, **STILL, mix=1.0)
+    assert torch.equal(labels, targets)
+    assert (varied[:40, 9:15, 9:15] == 200).all()
+    assert (varied[:, 0, 0] < 20).all(), "an object's own corner, or another object's, would be brighter"
+    assert len(varied[:40, 0, 0, 0].unique()) > 5
+    assert torch.equal(augment(pixels, targets, DatasetKind.IMAGES, **STILL)[0], pixels)
+
+
 def test_light_changes_brightness_not_geometry() -> None:
     pixels = (torch.rand(32, 24, 24, 3, generator=torch.Generator().manual_seed(0)) * 200 + 20).to(torch.uint8)
     varied, _ = augment(pixels, one_hot(32), DatasetKind.IMAGES, **STILL, photometry=0.5)
