@@ -1,10 +1,12 @@
 """How soon an operator sees the first alert, with 10^5 alerts and 10^7 verdicts in a PostgreSQL database.
 
-    python -m benchmarks.first_alert [--inspections 200000] [--windows 50] [--alerts 100000]
+    python -m benchmarks.first_alert [--inspections 500000] [--windows 20] [--alerts 100000] [--database URL]
 
-Half of the alerts are open. The page is opened in headless Chromium with an empty cache, each time in a new context;
-the time runs from asking for the page until the first alert is on the screen. The median of seven must stay below 2 s,
-and so must the first, which meets a cold database. Needs about 5 GB of disk and some minutes.
+Half of the alerts are open, and the wafers of the newest ones are in the spool, so that their pictures are drawn as
+they are looked at. The page is opened in headless Chromium with an empty cache, each time in a new context; the time
+runs from asking for the page until the first alert is on the screen, and until its picture is. The first visit meets a
+cold database and no picture drawn before; it and the median of the seven after it must stay below 2 s. Needs about 5 GB
+of disk and some minutes; with `--database` one that `verdict_lists` or this benchmark filled is asked.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from pipelines.ingestion import open_captures
+from pipelines.simulate import simulate
 from services.api.app import create_app
 from services.api.wiring import Accept
 from services.records.session import Database
@@ -29,27 +32,43 @@ from tests.web import served
 
 MOST_S = 2.0
 CHROMIUM = "/usr/bin/chromium"
+SHOWN = 50
 _ALERTS = """
     INSERT INTO alert (fingerprint, rule, pattern, severity, state, title, action, inspection_id, count, first_seen,
     last_seen, version, tool, step, product)
     SELECT encode(sha256(('x' || i)::bytea), 'hex'), 'pattern', 'Scratch', CASE WHEN i % 20 = 0 THEN 'critical' ELSE
-    'warning' END, CASE WHEN i % 2 = 0 THEN 'open' ELSE 'resolved' END, 'Scratch', 'Look at the map',
-    encode(sha256(('i' || 1 + i % :n)::bytea), 'hex'), 1 + i % 9, now() - make_interval(secs => :alerts - i),
-    now() - make_interval(secs => :alerts - i), 1, 'T' || i % 20, 'STEP' || i % 30, 'P' || i % 7
-    FROM generate_series(1, :alerts) i
+    'warning' END, CASE WHEN i % 2 = 0 THEN 'open' ELSE 'resolved' END, 'Scratch', 'Look at the map', id, 1 + i % 9,
+    now() - i * interval '1 second', now() - i * interval '1 second', 1, tool, step, product
+    FROM (SELECT row_number() OVER () AS i, id, tool, step, product FROM inspection LIMIT :alerts) AS judged
+"""
+_FILES = """
+    SELECT capture.sha256 FROM alert JOIN inspection ON inspection.id = alert.inspection_id
+    JOIN capture ON capture.id = inspection.capture_id WHERE alert.state = 'open' ORDER BY last_seen DESC LIMIT :shown
 """
 
 
-def first_alert_s(browser: Browser, url: str) -> float:
-    """Seconds from asking for the page to its first alert."""
+def visit(browser: Browser, url: str) -> tuple[float, float]:
+    """Seconds from asking for the page to its first alert, and to the picture of that alert."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     began = time.perf_counter()
     page.goto(f"{url}/alerts", wait_until="commit")
     page.locator(".alert").first.wait_for(state="visible")
+    alert = time.perf_counter() - began
+    picture = page.locator(".alert img").first.element_handle()
+    while not picture.evaluate("one => one.complete && one.naturalWidth > 0"):
+        page.wait_for_timeout(5)
     took = time.perf_counter() - began
     context.close()
-    return took
+    return alert, took
+
+
+def spool(database: Database, settings: Settings) -> None:
+    """Put a wafer into the spool for each alert of the first page; it is one wafer under many names."""
+    (wafer,) = simulate(settings.home / "made", 1, seed=3, defects=(2_000, 2_000)).files
+    with database.read() as session:
+        for sha256 in session.scalars(text(_FILES), {"shown": SHOWN}):
+            (settings.spool_dir / sha256).write_bytes(wafer.read_bytes())
 
 
 def nobody(*_: object, **__: object) -> None:
@@ -58,37 +77,49 @@ def nobody(*_: object, **__: object) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inspections", type=int, default=200_000)
-    parser.add_argument("--windows", type=int, default=50)
+    parser.add_argument("--inspections", type=int, default=500_000)
+    parser.add_argument("--windows", type=int, default=20)
     parser.add_argument("--alerts", type=int, default=100_000)
+    parser.add_argument("--database", help="URL of a database that was filled before")
     given = parser.parse_args()
-    server = Postgres()
+    server = None if given.database else Postgres()
     try:
-        database = Database(server.create(), timeout_s=60)
-        began = time.perf_counter()
-        filled = fill(database, given.inspections, given.windows)
+        database = Database(given.database or server.create(), timeout_s=60)
+        if server is not None:
+            fill(database, given.inspections, given.windows)
         with database.write(patient=True) as session:
-            session.execute(text(_ALERTS), {"n": given.inspections, "alerts": given.alerts})
+            if session.scalar(text("SELECT count(*) FROM alert")) < given.alerts:
+                session.execute(text(_ALERTS), {"alerts": given.alerts})
         with database.write(patient=True) as session:
             session.execute(text("ANALYZE"))
-        print(f"{filled.verdicts:,} verdicts and {given.alerts:,} alerts in {time.perf_counter() - began:.0f} s")
-        accept: Accept = nobody  # type: ignore[assignment]
-        with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-            settings = Settings(home=Path(home))
-            app = create_app(
-                settings, database, accept=accept, opener=open_captures, metrics=Metrics(CollectorRegistry())
-            )
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            with served(app) as url:
-                times = [first_alert_s(browser, url) for _ in range(8)]
-            browser.close()
-        median = statistics.median(times[1:])
-        print(f"first {times[0]:.2f} s, then median {median:.2f} s, worst {max(times[1:]):.2f} s")
+        with database.read() as session:
+            rows = [session.scalar(text(f"SELECT count(*) FROM {one}")) for one in ("alert", "verdict")]
+        print("{:,} alerts and {:,} verdicts".format(*rows))
+        times = measured(database)
         database.close()
     finally:
-        server.close()
-    assert times[0] < MOST_S, times
-    assert median < MOST_S, times
+        if server is not None:
+            server.close()
+    for name, part in (("alert", 0), ("its picture", 1)):
+        taken = [one[part] for one in times]
+        median = statistics.median(taken[1:])
+        print(f"{name}: first visit {taken[0]:.2f} s, then median {median:.2f} s, worst {max(taken[1:]):.2f} s")
+        assert max(taken[0], median) < MOST_S, taken
+
+
+def measured(database: Database) -> list[tuple[float, float]]:
+    """Eight visits."""
+    accept: Accept = nobody  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        settings = Settings(home=Path(home))
+        settings.make_folders()
+        spool(database, settings)
+        app = create_app(settings, database, accept=accept, opener=open_captures, metrics=Metrics(CollectorRegistry()))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        with served(app) as url:
+            times = [visit(browser, url) for _ in range(8)]
+        browser.close()
+    return times
 
 
 if __name__ == "__main__":

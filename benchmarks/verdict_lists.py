@@ -1,10 +1,10 @@
 """Lists over ten million verdicts: fills a PostgreSQL of its own and times everything pages and API list.
 
-    python -m benchmarks.verdict_lists [--inspections 500000] [--windows 20]
+    python -m benchmarks.verdict_lists [--inspections 500000] [--windows 20] [--database URL]
 
 Each list is asked for five times after a first one; the median counts and must stay below 100 ms. Also measured: how
-long the upgrade that partitions the verdicts takes (rows moved per second), and dropping a month. Needs about 5 GB of
-disk and some minutes.
+long dropping a month takes. Needs about 5 GB of disk and some minutes; with `--database` an earlier one's database is
+asked, as long as its server (`WAFERWATCH_TEST_POSTGRES`) lives.
 """
 
 import argparse
@@ -39,12 +39,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inspections", type=int, default=500_000)
     parser.add_argument("--windows", type=int, default=20)
+    parser.add_argument("--database", help="URL of a database that was filled before")
     given = parser.parse_args()
-    server = Postgres()
+    server = None if given.database else Postgres()
     try:
-        database = Database(server.create(), timeout_s=60)
-        took = seconds(lambda: fill(database, given.inspections, given.windows))
-        print(f"{given.inspections * given.windows:,} verdicts in {took:.0f} s")
+        database = Database(given.database or server.create(), timeout_s=60)
+        if server is not None:
+            took = seconds(lambda: fill(database, given.inspections, given.windows))
+            print(f"{given.inspections * given.windows:,} verdicts in {took:.0f} s")
         with database.read() as session:
             size = session.scalar(text("SELECT pg_size_pretty(pg_database_size(current_database()))"))
         print(f"{size} on disk\n| list | median ms | first ms |\n|---|---|---|")
@@ -55,12 +57,14 @@ def main() -> None:
             print(f"| {name} | {median * 1000:.1f} | {first * 1000:.1f} |", flush=True)
             if median > MOST_S:
                 slow.append(name)
-        with database.read() as session:
-            before = now(session) - timedelta(days=60)
-        print(f"dropping the months before the last two: {seconds(lambda: drop_verdicts(database, before)):.2f} s")
+        if server is not None:
+            with database.read() as session:
+                before = now(session) - timedelta(days=60)
+            print(f"dropping the months before the last two: {seconds(lambda: drop_verdicts(database, before)):.2f} s")
         database.close()
     finally:
-        server.close()
+        if server is not None:
+            server.close()
     assert not slow, f"slower than {MOST_S * 1000:.0f} ms: {slow}"
 
 

@@ -36,13 +36,22 @@ class Opinion:
         name: the class most of them say; of equally frequent ones the one said last.
         supporters: how many say so.
         people: how many said anything.
+        names: how many different things they say.
         agreement: how far they are.
     """
 
     name: str
     supporters: int
     people: int
+    names: int
     agreement: Agreement
+
+
+def agreement(supporters: int, people: int, names: int, needed: int = PEOPLE) -> Agreement:
+    """How far people are, from how many say the commonest thing, anything at all, and how many different things."""
+    if supporters >= needed and 2 * supporters > people:
+        return Agreement.AGREED
+    return Agreement.WAITING if names == 1 else Agreement.DISPUTED
 
 
 def opinion(words: Sequence[Word], needed: int = PEOPLE) -> Opinion | None:
@@ -60,9 +69,5 @@ def opinion(words: Sequence[Word], needed: int = PEOPLE) -> Opinion | None:
         return None
     said = Counter(reversed(newest.values()))
     name, supporters = said.most_common(1)[0]
-    people = len(newest)
-    if supporters >= needed and 2 * supporters > people:
-        agreement = Agreement.AGREED
-    else:
-        agreement = Agreement.WAITING if len(said) == 1 else Agreement.DISPUTED
-    return Opinion(name, supporters, people, agreement)
+    people, names = len(newest), len(said)
+    return Opinion(name, supporters, people, names, agreement(supporters, people, names, needed))

@@ -14,6 +14,7 @@ from services.access.roles import GRANTS, Principal, Role
 from services.records.access_tables import TokenRow, UserRow
 from services.records.journal import write_down
 from services.records.session import Database, WriteSession, now
+from services.records.views import UNTIMED, Cursor, Page
 
 MARK = "ww_"
 """How every token begins, so that scanners find one that was committed by mistake."""
@@ -125,12 +126,18 @@ def revoke_token(session: WriteSession, token_id: int, *, by: str, of_user: int 
         write_down(session, actor=by, deed="token revoked", subject=row.name, token=row.prefix)
 
 
-def tokens(session: Session, *, of_user: int | None = None) -> tuple[Token, ...]:
-    """Tokens, the newest first: everybody's, or one user's."""
+def tokens(
+    session: Session, *, of_user: int | None = None, limit: int | None = None, after: Cursor | None = None
+) -> Page[Token]:
+    """Tokens, the newest first: everybody's, or one user's; all of them without a limit."""
     wanted = select(TokenRow).options(joinedload(TokenRow.user)).order_by(TokenRow.id.desc())
+    wanted = wanted.limit(limit and limit + 1)
+    if after is not None:
+        wanted = wanted.where(TokenRow.id < after.number)
     if of_user is not None:
         wanted = wanted.where(TokenRow.user_id == of_user)
-    return tuple(_view(row) for row in session.scalars(wanted))
+    found = [_view(row) for row in session.scalars(wanted)]
+    return Page.cut(found, limit, lambda one: Cursor(UNTIMED, str(one.id)))
 
 
 def principal_of_token(database: Database, secret: str) -> Principal | None:

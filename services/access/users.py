@@ -14,6 +14,7 @@ from services.access.roles import OF_PEOPLE, Role
 from services.records.access_tables import LoginRow, UserRow
 from services.records.journal import write_down
 from services.records.session import WriteSession, now
+from services.records.views import UNTIMED, Cursor, Page
 
 LONGEST_NAME = 80
 
@@ -156,11 +157,14 @@ def vouched_for(session: WriteSession, *, issuer: str, subject: str, name: str, 
     return row
 
 
-def users(session: Session) -> tuple[User, ...]:
-    """Everybody, by name."""
-    last = select(LoginRow.user_id, func.max(LoginRow.began_at).label("at")).group_by(LoginRow.user_id).subquery()
-    wanted = select(UserRow, last.c.at).outerjoin(last, last.c.user_id == UserRow.id).order_by(UserRow.key)
-    return tuple(view(row, at) for row, at in session.execute(wanted).tuples())
+def users(session: Session, *, limit: int | None = None, after: Cursor | None = None) -> Page[User]:
+    """People by name; everybody without a limit."""
+    last = select(func.max(LoginRow.began_at)).where(LoginRow.user_id == UserRow.id).scalar_subquery()
+    wanted = select(UserRow, last).order_by(UserRow.key).limit(limit and limit + 1)
+    if after is not None:
+        wanted = wanted.where(UserRow.key > after.id)
+    found = [view(row, at) for row, at in session.execute(wanted).tuples()]
+    return Page.cut(found, limit, lambda one: Cursor(UNTIMED, key_of_name(one.name)))
 
 
 def user_named(session: Session, name: str) -> UserRow:

@@ -1,5 +1,6 @@
 """GET /clusters: unknown captures that look alike; POST names all of one at once."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -15,7 +16,9 @@ from services.api.wiring import Caller, Wired, Wiring
 from services.records import clusters as records
 from services.records.clusters import Cluster
 from services.records.labels import add_labels
-from services.records.views import Cursor
+from services.records.queries import inspection_lines
+from services.records.session import ReadSession
+from services.records.views import Cursor, InspectionSummary
 
 MEDOIDS = 6
 """Members that a cluster is shown by, the most typical ones."""
@@ -35,16 +38,16 @@ class ClusterAnswer(Answer):
     inspections: list[str] = Field(description="Of all members, the most typical first.")
 
     @classmethod
-    def of(cls, view: Cluster) -> "ClusterAnswer":
-        """From the view."""
+    def of(cls, view: Cluster, lines: Mapping[str, InspectionSummary]) -> "ClusterAnswer":
+        """From the view and the lines of its most typical members."""
         return cls(
             id=view.number,
             opened_at=view.opened_at,
             name=view.name,
             size=len(view.members),
             unnamed=len(view.unnamed),
-            medoids=[InspectionAnswer.of(one) for one in view.members[:MEDOIDS]],
-            inspections=[one.id for one in view.members],
+            medoids=[InspectionAnswer.of(lines[one]) for one in view.members[:MEDOIDS]],
+            inspections=list(view.members),
         )
 
 
@@ -61,25 +64,32 @@ def clusters(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> List
     """Clusters with captures that nobody has named, those with most of them first."""
     with wired.database.read() as session:
         found = records.clusters(session)
-    page = page_of(found, lambda one: Cursor(one.opened_at, str(one.number)), limit=limit, after=cursor)
-    return Listing(items=[ClusterAnswer.of(one) for one in page.items], next=next_of(page))
+        page = page_of(found, lambda one: Cursor(one.opened_at, str(one.number)), limit=limit, after=cursor)
+        lines = _medoids(session, *page.items)
+    return Listing(items=[ClusterAnswer.of(one, lines) for one in page.items], next=next_of(page))
 
 
 @routes.get("/{number}", responses=MISSING)
 def cluster(number: int, wired: Wired) -> ClusterAnswer:
     """One cluster; the number of one that was merged into another leads to the other."""
-    return ClusterAnswer.of(_there(wired, number))
+    found = _there(wired, number)
+    with wired.database.read() as session:
+        return ClusterAnswer.of(found, _medoids(session, found))
 
 
 @routes.post("/{number}/name", status_code=201, responses=MISSING)
 @needs(Role.OPERATOR)
 def name_cluster(number: int, naming: ClusterNaming, wired: Wired, caller: Caller) -> Named:
     """Say what all unnamed captures of a cluster show. They are examples of that class for the next training."""
-    chosen = _there(wired, number).unnamed - set(naming.but)
+    chosen = set(_there(wired, number).unnamed) - set(naming.but)
     if not chosen:
         return Named(captures=0)
     with wired.database.write() as session:
         return Named(captures=add_labels(session, chosen, name=naming.label, author=caller.name, note=naming.note))
+
+
+def _medoids(session: ReadSession, *of: Cluster) -> Mapping[str, InspectionSummary]:
+    return inspection_lines(session, [one for cluster in of for one in cluster.members[:MEDOIDS]])
 
 
 def _there(wired: Wiring, number: int) -> Cluster:

@@ -9,11 +9,13 @@ from pydantic import Field
 from models.domain.label import PEOPLE, Agreement
 from services.access.roles import Role
 from services.api.needs import needs
-from services.api.paging import EPOCH, Limit, PageCursor, next_of, page_of
+from services.api.paging import Limit, PageCursor, next_of
 from services.api.schemas import PREFIX, Answer, Asked, InspectionAnswer, Listing
 from services.api.wiring import Caller, Wired
-from services.records.labelling import LabelledCapture, Queue, labelled, queue
+from services.records.labelling import Queue, queue
 from services.records.labels import Labelled, add_labels, labels
+from services.records.opinions import LabelledCapture
+from services.records.opinions import opinions as opinions_of
 from services.records.views import Cursor
 
 routes = APIRouter(prefix=PREFIX, tags=["labels"])
@@ -108,8 +110,7 @@ def opinions(
 ) -> Listing[OpinionAnswer]:
     """Every labelled capture with what people make of it; data sets take those that are `agreed`."""
     with wired.database.read() as session:
-        found = labelled(session, people)
-    page = page_of(found, lambda one: Cursor(EPOCH, one.capture_id), limit=limit, after=cursor)
+        page = opinions_of(session, people, limit=limit, after=cursor)
     return Listing(items=[OpinionAnswer.of(one) for one in page.items], next=next_of(page))
 
 
@@ -117,8 +118,7 @@ def opinions(
 def newest_words(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[LabelAnswer]:
     """The newest word about every capture somebody named, the last one said first."""
     with wired.database.read() as session:
-        found = labels(session)
-    page = page_of(found, lambda one: Cursor(one.at, one.capture_id), limit=limit, after=cursor)
+        page = labels(session, limit=limit, after=cursor)
     return Listing(items=[LabelAnswer.of(one) for one in page.items], next=next_of(page))
 
 

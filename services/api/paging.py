@@ -1,7 +1,6 @@
 """Cursors in URLs: lists are newest first and continue behind a row, never at an offset."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query
@@ -10,8 +9,6 @@ from models.domain.errors import InputError
 from services.records.views import Cursor, Page
 
 Item = TypeVar("Item")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The moment in cursors of lists that are not in the order of time."""
 
 
 def _cursor(
@@ -25,7 +22,7 @@ Limit = Annotated[int, Query(ge=1, le=200, description="Items of a page.")]
 
 
 def page_of(items: Sequence[Item], key: Callable[[Item], Cursor], *, limit: int, after: Cursor | None) -> Page[Item]:
-    """A page of a list that is at hand as a whole, behind the item that the cursor names, wherever that is now.
+    """A page of a list that is at hand as a whole because it is short, behind the item that the cursor names.
 
     Raises:
         InputError: the item is not in the list (any more).

@@ -20,7 +20,6 @@ from services.api.routing_schemas import (
 )
 from services.api.schemas import PREFIX, Listing
 from services.api.wiring import Caller, Wired, Wiring
-from services.records.queries import number_in
 from services.records.route_tables import ShadowOutcome
 from services.records.session import now
 from services.records.shadows import route_counts, shadow_counts, shadow_looks
@@ -61,7 +60,7 @@ def put_into_force(change: RoutingOrder, wired: Wired, caller: Caller) -> Routin
 def changes(wired: Wired, limit: Limit = 50, cursor: PageCursor = None) -> Listing[RoutingChangeAnswer]:
     """Every routing that was in force, the newest first; `waferwatch` as actor took something back by itself."""
     with wired.database.read() as session:
-        before = None if cursor is None else number_in(cursor)
+        before = None if cursor is None else cursor.number
         found = history(session, limit=limit + 1, before=before)
     end = Cursor(found[limit - 1].at, str(found[limit - 1].number)) if len(found) > limit else None
     return Listing(items=[RoutingChangeAnswer.of(one) for one in found[:limit]], next=end and str(end))

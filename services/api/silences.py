@@ -10,12 +10,11 @@ from models.domain.alert import SilenceKind
 from services.access.roles import Role
 from services.alerting.silencing import Wish, add_silence, end_silence
 from services.api.needs import needs
-from services.api.paging import Limit, PageCursor, next_of, page_of
+from services.api.paging import Limit, PageCursor, next_of
 from services.api.schemas import PREFIX, Answer, Asked, Listing
 from services.api.wiring import Caller, Wired
 from services.records.session import now
 from services.records.silences import Silence, silences
-from services.records.views import Cursor
 
 routes = APIRouter(prefix=f"{PREFIX}/silences", tags=["alerts"])
 
@@ -82,8 +81,7 @@ def listed(
     """Silences that hold or will hold, the last to end first."""
     with wired.database.read() as session:
         moment = now(session)
-        found = silences(session, since=moment - timedelta(days=days))
-    page = page_of(found, lambda one: Cursor(one.until, str(one.id)), limit=limit, after=cursor)
+        page = silences(session, since=moment - timedelta(days=days), limit=limit, after=cursor)
     return Listing(items=[SilenceAnswer.of(one, moment) for one in page.items], next=next_of(page))
 
 

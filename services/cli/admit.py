@@ -46,7 +46,7 @@ def list_users(as_json: Json = False) -> None:
     from services.access import users
 
     with opened() as database, database.read() as session:
-        found = users.users(session)
+        found = users.users(session).items
     if as_json:
         print_json(found)
     else:
@@ -117,7 +117,7 @@ def list_tokens(as_json: Json = False) -> None:
     from services.access import tokens
 
     with opened() as database, database.read() as session:
-        found = tokens.tokens(session)
+        found = tokens.tokens(session).items
     if as_json:
         print_json(found)
     else:
@@ -135,7 +135,7 @@ def revoke_token(prefix: Annotated[str, typer.Argument(help="How it begins, as '
     from services.access import tokens
 
     with opened() as database, database.write() as session:
-        found = [one for one in tokens.tokens(session) if one.prefix == prefix[: len(one.prefix)]]
+        found = [one for one in tokens.tokens(session).items if one.prefix == prefix[: len(one.prefix)]]
         if len(found) != 1:
             raise InputError("no such token", where=prefix, expected="one of 'waferwatch token list'")
         tokens.revoke_token(session, found[0].id, by=me())

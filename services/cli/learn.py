@@ -132,12 +132,12 @@ def from_labels(
     from pipelines.dataset.import_ import ImportOptions
     from pipelines.dataset.labelled import LabelledFile, dataset_of_labels
     from services.parts.shared import lay_foundation
-    from services.records.labelling import labelled
+    from services.records.opinions import labelled
     from services.settings import Settings
 
     foundation = lay_foundation(Settings.load())
     with foundation.database.read() as session:
-        found = labelled(session, people)
+        found = list(labelled(session, people))
     agreed = [
         LabelledFile(
             one.capture_id, foundation.settings.spool_dir / one.sha256, one.opinion.name, one.lot, one.capture_name

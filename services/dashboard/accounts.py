@@ -2,40 +2,53 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.domain.errors import InputError
 from services.access import logins, passwords, tokens, users
 from services.access.roles import GRANTS, OF_PEOPLE, Principal, Role
 from services.api.needs import needs
+from services.api.paging import PageCursor
 from services.api.problems import ForbiddenError
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.logging_in import browser_of
-from services.dashboard.looks import page
+from services.dashboard.looks import address, page
 from services.records.access_tables import UserRow
+from services.records.views import Cursor
 
 SEE_OTHER = 303
+SHOWN = 100
+"""Users and tokens of one page."""
 DAYS = (30, 90, 365)
 """How long a token may last when it is made on a page."""
 routes = APIRouter(include_in_schema=False)
 
 
 @routes.get("/account")
-def account(request: Request, wired: Wired, caller: Caller) -> HTMLResponse:
+def account(request: Request, wired: Wired, caller: Caller, cursor: PageCursor = None) -> HTMLResponse:
     """What somebody may do here, and what they can be recognised by."""
-    return _account_page(request, wired, caller)
+    return _account_page(request, wired, caller, cursor)
 
 
 def _account_page(
-    request: Request, wired: Wiring, caller: Principal, *, complaint: str = "", secret: str = "", said: str = ""
+    request: Request,
+    wired: Wiring,
+    caller: Principal,
+    cursor: Cursor | None = None,
+    *,
+    complaint: str = "",
+    secret: str = "",
+    said: str = "",
 ) -> HTMLResponse:
     with wired.database.read() as session:
         row = None if caller.user_id is None else session.get(UserRow, caller.user_id)
+        own = tokens.tokens(session, of_user=0 if row is None else row.id, limit=SHOWN, after=cursor)
         context = {
             "user": row,
             "logins": () if row is None else logins.logins(session, row.id),
-            "tokens": () if row is None else tokens.tokens(session, of_user=row.id),
+            "tokens": own.items,
+            "older": address("/account", cursor=own.next) if own.next else None,
             "scopes": () if row is None else [one for one in Role if one in GRANTS[row.role]],
             "days": DAYS,
             "shortest": passwords.SHORTEST,
@@ -113,17 +126,32 @@ def revoke_own_token(token_id: int, wired: Wired, caller: Caller) -> Response:
 
 @routes.get("/users")
 @needs(Role.ADMIN)
-def user_list(request: Request, wired: Wired) -> HTMLResponse:
-    """Who may log in, and every token."""
-    return _users_page(request, wired)
+def user_list(
+    request: Request, wired: Wired, cursor: PageCursor = None, people: Annotated[str, Query(max_length=400)] = ""
+) -> HTMLResponse:
+    """Who may log in, and every token; each list goes on by itself."""
+    return _users_page(request, wired, Cursor.parse(people) if people else None, cursor)
 
 
-def _users_page(request: Request, wired: Wiring, *, complaint: str = "", secret: str = "") -> HTMLResponse:
+def _users_page(
+    request: Request,
+    wired: Wiring,
+    people: Cursor | None = None,
+    cursor: Cursor | None = None,
+    *,
+    complaint: str = "",
+    secret: str = "",
+) -> HTMLResponse:
     beat = wired.pulse.beat()
     with wired.database.read() as session:
+        known = users.users(session, limit=SHOWN, after=people)
+        made = tokens.tokens(session, limit=SHOWN, after=cursor)
         context = {
-            "users": users.users(session),
-            "tokens": tokens.tokens(session),
+            "users": known.items,
+            "more_users": address("/users", people=known.next, cursor=cursor) if known.next else None,
+            "tokens": made.items,
+            "older_tokens": address("/users", people=people, cursor=made.next) if made.next else None,
+            "is_first": people is None and cursor is None,
             "roles": OF_PEOPLE,
             "scopes": tuple(Role),
             "days": DAYS,

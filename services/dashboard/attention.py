@@ -13,10 +13,12 @@ from services.alerting.replay import replay
 from services.alerting.rule_file import rules_at
 from services.alerting.silencing import Wish, add_silence, end_silence
 from services.api.needs import needs
+from services.api.paging import PageCursor
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import page
+from services.dashboard.looks import address, page
 from services.records.bad_actors import alert_rate, bad_actors
 from services.records.silences import NAMED, silences
+from services.records.views import Cursor
 
 SEE_OTHER = 303
 HOURS = {1: "1 hour", 4: "4 hours", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "1 week", 720: "30 days"}
@@ -34,6 +36,7 @@ def all_silences(
     *,
     request: Request,
     wired: Wired,
+    cursor: PageCursor = None,
     rule: Text = "",
     pattern: Text = "",
     product: Text = "",
@@ -42,7 +45,7 @@ def all_silences(
 ) -> HTMLResponse:
     """What is quiet and why; the form is filled in from the address, as the page of an alert links here."""
     wanted = {"rule": rule, "pattern": pattern, "product": product, "step": step, "tool": tool}
-    return _silences_page(request, wired, wanted)
+    return _silences_page(request, wired, wanted, cursor)
 
 
 @routes.post("/silences")
@@ -79,7 +82,7 @@ def add(
             add_silence(session, wish, author=caller.name)
     except (InputError, ValueError) as error:
         complaint = f"A silence needs {error.complaint.expected}." if isinstance(error, InputError) else str(error)
-        return _silences_page(request, wired, wanted, complaint)
+        return _silences_page(request, wired, wanted, complaint=complaint)
     wired.pulse.forget()
     return RedirectResponse("/silences", SEE_OTHER)
 
@@ -126,12 +129,16 @@ def worst(request: Request, wired: Wired, days: Annotated[int, Query(ge=1, le=36
     return page(request, "bad_actors.html", beat, context)
 
 
-def _silences_page(request: Request, wired: Wiring, wanted: dict[str, str], complaint: str = "") -> HTMLResponse:
+def _silences_page(
+    request: Request, wired: Wiring, wanted: dict[str, str], cursor: Cursor | None = None, complaint: str = ""
+) -> HTMLResponse:
     beat = wired.pulse.beat()
     with wired.database.read() as session:
-        found = silences(session, since=beat.now - OVER)
+        found = silences(session, since=beat.now - OVER, after=cursor)
     context = {
-        "silences": found,
+        "silences": found.items,
+        "newest": "/silences" if cursor else None,
+        "older": address("/silences", cursor=found.next) if found.next else None,
         "kinds": tuple(SilenceKind),
         "hours": HOURS,
         "repeats": REPEATS,

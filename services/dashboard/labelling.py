@@ -3,7 +3,6 @@
 People who give a second opinion do not see the first one: two who copy each other are one.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -19,8 +18,9 @@ from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import address, page
 from services.dashboard.reading import read_verdict
 from services.records import queries
-from services.records.labelling import Queue, labelled, lengths, queue
+from services.records.labelling import Queue, lengths, queue
 from services.records.labels import add_labels, names_in_use
+from services.records.opinions import agreements, words_about
 from services.records.places import recent_values
 from services.records.session import ReadSession
 from services.records.views import InspectionSummary
@@ -114,11 +114,11 @@ def _draw(request: Request, wired: Wiring, caller: Principal, place: Place, comp
         waiting = _waiting(session, caller, place)
         shown = waiting[0] if waiting else None
         own = queries.gravest(session, shown.id) if shown else ()
-        others = labelled(session, capture_id=shown.capture.id) if shown and place.queue is Queue.DISPUTED else ()
+        words = words_about(session, shown.capture.id) if shown and place.queue is Queue.DISPUTED else ()
         last = queries.inspection_line(session, place.said) if place.said else None
         choices = _choices(session, wired, shown)
         counts = lengths(session, caller.name)
-        agreements = Counter(one.opinion.agreement for one in labelled(session))
+        counted = agreements(session)
     limits = wired.bundles.limits(shown.bundle.digest, own[0].verdict.likeliest) if shown else None
     context = {
         "shown": shown,
@@ -126,11 +126,11 @@ def _draw(request: Request, wired: Wiring, caller: Principal, place: Place, comp
         "place": place,
         "queues": [(one, text, counts.get(one)) for one, text in QUEUES.items()],
         "choices": choices,
-        "opinions": others[0].words if others else (),
+        "opinions": words,
         "last": last,
         "reading": read_verdict(own[0].verdict, shown.normal, limits) if shown else None,
-        "agreed": agreements[Agreement.AGREED],
-        "labelled": agreements.total(),
+        "agreed": counted.get(Agreement.AGREED, 0),
+        "labelled": sum(counted.values()),
         "people": PEOPLE,
         "complaint": complaint,
     }

@@ -61,7 +61,7 @@ def models(request: Request, wired: Wired) -> HTMLResponse:
     with wired.database.read() as session:
         shadows = shadow_counts(session, since=beat.now - WINDOW)
         on_routes = route_counts(session, since=beat.now - WINDOW)
-        deeds = [one for one in journal(session, limit=200) if one.deed == "promoted"][:20]
+        deeds = journal(session, deed="promoted", limit=20)
     context = {
         "found": found,
         "champion": found.holder(wired.models.alias),

@@ -90,7 +90,7 @@ def audit(request: Request, wired: Wired, since: Text = "", until: Text = "") ->
     over = _span(since, until, beat.now, LONGEST)
     with wired.database.read() as session:
         found = deeds(session, over)
-        entries = [one for one in journal(session, limit=500) if over.since <= one.at < over.until]
+        entries = journal(session, over=over, limit=500)
     csv = address("/audit.csv", since=over.since.isoformat(), until=over.until.isoformat())
     return page(request, "audit.html", beat, {"deeds": found, "entries": entries, "over": over, "csv": csv})
 
@@ -116,7 +116,7 @@ def audit_csv(wired: Wired, since: Text = "", until: Text = "") -> Response:
 def labels_csv(wired: Wired) -> Response:
     """What people said captures show: the newest word about each."""
     with wired.database.read() as session:
-        found = labels(session)
+        found = labels(session, limit=None).items
     head = ("capture", "sha256", "name", "lot", "label", "author", "at", "note")
     rows = (
         (one.capture_id, one.sha256, one.capture_name, one.lot, one.name, one.author, one.at.isoformat(), one.note)

@@ -54,7 +54,7 @@ def _say_if_nobody_can_log_in(foundation: Foundation) -> None:
     if not foundation.settings.needs_login:
         return
     with foundation.database.read() as session:
-        somebody = any(one.disabled_at is None for one in users(session))
+        somebody = any(one.disabled_at is None for one in users(session).items)
     if not somebody:
         _log.warning("nobody can log in yet: run 'waferwatch user add NAME --role admin' here")
 

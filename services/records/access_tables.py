@@ -127,6 +127,7 @@ class JournalRow(Base):
     """One thing somebody did."""
 
     __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_deed_number", "deed", "number"),)
 
     number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -11,23 +11,20 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, delete, insert, select, text, tuple_, update
 from sqlalchemy.orm import aliased
 
 from models.clusters import heirs
-from services.records.reading import inspection_summary
 from services.records.session import ReadSession, WriteSession, now
 from services.records.tables import (
     IS_REFUSED,
-    CaptureRow,
     ClusterMemberRow,
     ClusterRow,
     InspectionRow,
     LabelRow,
     LooksRow,
-    SourceFileRow,
+    OpinionRow,
 )
-from services.records.views import InspectionSummary
 
 MOST = 2000
 """Newest unknown captures that are grouped: a second of work, and more than a person will look at."""
@@ -49,16 +46,16 @@ class Cluster:
     Attributes:
         number: stays the same while most of them stay together.
         opened_at: when the first of them were grouped.
-        members: the medoid first, then by distance from it.
+        members: ids of their inspections, the medoid's first, then by distance from it.
         names: what people called some of them, and how many.
-        unnamed: ids of the members' inspections that nobody has named.
+        unnamed: the members that nobody has named, in the same order.
     """
 
     number: int
     opened_at: datetime
-    members: tuple[InspectionSummary, ...]
+    members: tuple[str, ...]
     names: Mapping[str, int]
-    unnamed: frozenset[str]
+    unnamed: tuple[str, ...]
 
     @property
     def name(self) -> str | None:
@@ -148,29 +145,26 @@ def clustered(session: ReadSession, capture_ids: Collection[str]) -> Mapping[str
 
 
 def _clusters(session: ReadSession, *which: ColumnElement[bool]) -> list[Cluster]:
-    newest = select(func.max(LabelRow.id)).group_by(LabelRow.capture_id)
     wanted = (
-        select(ClusterRow, LabelRow.name, InspectionRow, CaptureRow, SourceFileRow)
+        select(ClusterRow.id, ClusterRow.opened_at, ClusterMemberRow.inspection_id, LabelRow.name)
         .join(ClusterMemberRow, ClusterMemberRow.cluster_id == ClusterRow.id)
-        .join(InspectionRow, InspectionRow.id == ClusterMemberRow.inspection_id)
-        .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
-        .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
-        .outerjoin(LabelRow, (LabelRow.capture_id == CaptureRow.id) & LabelRow.id.in_(newest))
+        .outerjoin(OpinionRow, OpinionRow.capture_id == ClusterMemberRow.capture_id)
+        .outerjoin(LabelRow, LabelRow.id == OpinionRow.label_id)
         .where(*which)
         .order_by(ClusterRow.id, ClusterMemberRow.rank)
     )
-    found: dict[int, list[tuple[str | None, InspectionSummary]]] = defaultdict(list)
+    found: dict[int, list[tuple[str | None, str]]] = defaultdict(list)
     opened: dict[int, datetime] = {}
-    for row, name, judged, of, source in session.execute(wanted).tuples():
-        opened[row.id] = row.opened_at
-        found[row.id].append((name, inspection_summary(judged, of, source)))
+    for number, at, member, name in session.execute(wanted).tuples():
+        opened[number] = at
+        found[number].append((name, member))
     return [
         Cluster(
             number=number,
             opened_at=opened[number],
             members=tuple(one for _, one in members),
             names=Counter(name for name, _ in members if name is not None),
-            unnamed=frozenset(one.id for name, one in members if name is None),
+            unnamed=tuple(one for name, one in members if name is None),
         )
         for number, members in found.items()
     ]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.records.access_tables import JournalRow
 from services.records.chain import START, link
+from services.records.quality import Span
 from services.records.session import ReadSession, WriteSession, now
 
 _LOCK = 0x6A6F75726E  # "journ": one writer at a time on PostgreSQL, as SQLite has anyway
@@ -66,11 +67,16 @@ def write_down(session: WriteSession, *, actor: str, deed: str, subject: str, **
     session.flush()
 
 
-def journal(session: ReadSession, *, limit: int = 100, before: int | None = None) -> tuple[Entry, ...]:
-    """Lines, the newest first; those before a number, if it is given."""
-    wanted = select(JournalRow).order_by(JournalRow.number.desc()).limit(limit)
-    if before is not None:
-        wanted = wanted.where(JournalRow.number < before)
+def journal(
+    session: ReadSession, *, limit: int = 100, over: Span | None = None, deed: str | None = None
+) -> tuple[Entry, ...]:
+    """Lines, the newest first; of one stretch of time or of one kind of deed, if it is given."""
+    wanted = select(JournalRow).limit(limit)
+    if over is not None:  # in the order of the index it is looked up by; within a moment the numbers decide
+        wanted = wanted.where(JournalRow.at >= over.since, JournalRow.at < over.until).order_by(JournalRow.at.desc())
+    if deed is not None:
+        wanted = wanted.where(JournalRow.deed == deed)
+    wanted = wanted.order_by(JournalRow.number.desc())
     return tuple(
         Entry(row.number, row.at, row.actor, row.deed, row.subject, row.detail, row.hash)
         for row in session.scalars(wanted)

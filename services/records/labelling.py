@@ -3,17 +3,24 @@
 Least confident first (Lewis and Gale, SIGIR 1994): where the model hesitates, a person's word teaches it most.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import aliased
 
-from models.domain.label import PEOPLE, Agreement, Opinion, Word, opinion
+from models.domain.label import Agreement
 from services.records.reading import inspection_summary
 from services.records.session import ReadSession
-from services.records.tables import WAS_JUDGED, CaptureRow, InspectionRow, LabelRow, SourceFileRow
+from services.records.tables import (
+    WAITS_FOR_A_WORD,
+    WAS_JUDGED,
+    CaptureRow,
+    InspectionRow,
+    LabelRow,
+    OpinionRow,
+    SourceFileRow,
+)
 from services.records.views import InspectionSummary
 
 _MOST_QUESTIONS = 1000
@@ -30,27 +37,6 @@ class Queue(StrEnum):
     """Others say different things; who asks is not among them."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledCapture:
-    """A capture and what people make of it.
-
-    Attributes:
-        capture_id: which capture.
-        sha256: its file in the spool.
-        capture_name: what people call it.
-        lot: for splitting; lots must not be torn apart.
-        opinion: what they say.
-        words: each of their words, oldest first.
-    """
-
-    capture_id: str
-    sha256: str
-    capture_name: str
-    lot: str | None
-    opinion: Opinion
-    words: tuple[Word, ...]
-
-
 def queue(
     session: ReadSession, which: Queue, *, reader: str, limit: int = 50, after: str | None = None
 ) -> tuple[InspectionSummary, ...]:
@@ -63,11 +49,12 @@ def queue(
         limit: how many.
         after: id of an inspection: only those behind it (one that was skipped).
     """
-    wanted = _inspections().where(WAS_JUDGED).order_by(InspectionRow.confidence, InspectionRow.id)
+    wanted = _inspections().order_by(InspectionRow.confidence, InspectionRow.id)
     if which is Queue.UNCERTAIN:
-        wanted = wanted.where(~_said().exists())
+        spoken = select(OpinionRow.capture_id).where(OpinionRow.capture_id == InspectionRow.capture_id)
+        wanted = wanted.where(WAITS_FOR_A_WORD, ~spoken.exists())  # older processes did not mark what is labelled
     else:
-        wanted = wanted.where(InspectionRow.capture_id.in_(_open_questions(session, which, reader)))
+        wanted = wanted.where(WAS_JUDGED, InspectionRow.capture_id.in_(_open_questions(which, reader)))
     if after is not None:
         skipped = aliased(InspectionRow)
         behind = select(skipped.confidence, skipped.id).where(skipped.id == after).subquery()
@@ -82,31 +69,10 @@ def queue(
 
 
 def lengths(session: ReadSession, reader: str) -> Mapping[Queue, int]:
-    """How many captures wait for a second word or a decision of this person."""
-    return {which: len(_open_questions(session, which, reader)) for which in (Queue.SECOND, Queue.DISPUTED)}
-
-
-def labelled(session: ReadSession, needed: int = PEOPLE, capture_id: str | None = None) -> tuple[LabelledCapture, ...]:
-    """Every capture people said something about (or one of them), by name, with what they make of it."""
-    wanted = (
-        select(LabelRow, CaptureRow)
-        .join(CaptureRow, CaptureRow.id == LabelRow.capture_id)
-        .order_by(CaptureRow.name, CaptureRow.id, LabelRow.id)
-    )
-    if capture_id is not None:
-        wanted = wanted.where(LabelRow.capture_id == capture_id)
-    words: dict[str, list[Word]] = {}
-    captures: dict[str, CaptureRow] = {}
-    for row, of in session.execute(wanted).tuples():
-        captures[of.id] = of
-        words.setdefault(of.id, []).append(Word(row.name, row.author))
-    return tuple(_labelled(captures[one], said, needed) for one, said in words.items())
-
-
-def _labelled(of: CaptureRow, words: Sequence[Word], needed: int) -> LabelledCapture:
-    found = opinion(words, needed)
-    assert found is not None
-    return LabelledCapture(of.id, of.sha256, of.name, of.lot, found, tuple(words))
+    """How many captures wait for a second word or a decision of this person; a thousand stand for as many and more."""
+    return {
+        which: len(session.scalars(_open_questions(which, reader)).all()) for which in (Queue.SECOND, Queue.DISPUTED)
+    }
 
 
 def _inspections() -> Select[InspectionRow, CaptureRow, SourceFileRow]:
@@ -117,33 +83,10 @@ def _inspections() -> Select[InspectionRow, CaptureRow, SourceFileRow]:
     )
 
 
-def _said() -> Select[int]:
-    return select(LabelRow.id).where(LabelRow.capture_id == InspectionRow.capture_id)
-
-
-def _open_questions(session: ReadSession, which: Queue, reader: str) -> list[str]:
+def _open_questions(which: Queue, reader: str) -> Select[str]:
     """Captures on which others spoke, this person did not, and which are not settled yet; the longest waiting first."""
-    last = select(func.max(LabelRow.id)).group_by(LabelRow.capture_id, LabelRow.author)
-    mine = aliased(LabelRow)
-    spoken = select(mine.id).where(mine.capture_id == LabelRow.capture_id, mine.author == reader)
-    names = func.count(LabelRow.name.distinct())
-    candidates = session.scalars(
-        select(LabelRow.capture_id)
-        .where(LabelRow.id.in_(last), ~spoken.exists())
-        .group_by(LabelRow.capture_id)
-        .having((names == 1) & (func.count() < PEOPLE) if which is Queue.SECOND else names > 1)
-        .order_by(func.min(LabelRow.id))
-        .limit(_MOST_QUESTIONS)
-    ).all()
-    if which is Queue.SECOND:
-        return list(candidates)
-    words: dict[str, list[Word]] = {}
-    wanted = select(LabelRow).where(LabelRow.capture_id.in_(candidates)).order_by(LabelRow.id)
-    for row in session.scalars(wanted):
-        words.setdefault(row.capture_id, []).append(Word(row.name, row.author))
-    return [one for one in candidates if _is_disputed(words[one])]
-
-
-def _is_disputed(words: Sequence[Word]) -> bool:
-    found = opinion(words)
-    return found is not None and found.agreement is Agreement.DISPUTED
+    wanted = select(OpinionRow.capture_id).order_by(OpinionRow.first_id).limit(_MOST_QUESTIONS)
+    if which is Queue.SECOND:  # one person spoke so far, or the two would agree
+        return wanted.where(OpinionRow.agreement == Agreement.WAITING, OpinionRow.only_author != reader)
+    spoken = select(LabelRow.id).where(LabelRow.capture_id == OpinionRow.capture_id, LabelRow.author == reader)
+    return wanted.where(OpinionRow.agreement == Agreement.DISPUTED, ~spoken.exists())

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
 from models.domain.errors import InputError
+from services.records.opinions import weigh
 from services.records.reading import inspection_summary
 from services.records.session import ReadSession, WriteSession, now
-from services.records.tables import IS_REFUSED, CaptureRow, InspectionRow, LabelRow, SourceFileRow
-from services.records.views import InspectionSummary
+from services.records.tables import IS_REFUSED, CaptureRow, InspectionRow, LabelRow, OpinionRow, SourceFileRow
+from services.records.views import Cursor, InspectionSummary, Page
 
 LONGEST_NAME = 80
 
@@ -20,6 +21,7 @@ class Labelled:
     """A capture with the newest word about it.
 
     Attributes:
+        number: of the word.
         capture_id: which capture.
         sha256: its file in the spool.
         capture_name: what people call it.
@@ -30,6 +32,7 @@ class Labelled:
         at: when.
     """
 
+    number: int
     capture_id: str
     sha256: str
     capture_name: str
@@ -54,28 +57,33 @@ def add_labels(
             "not a class name", expected=f"1 to {LONGEST_NAME} printable characters", got=name[:100], code="label-name"
         )
     wanted = select(InspectionRow.capture_id).where(InspectionRow.id.in_(inspection_ids)).distinct()
-    captures = session.scalars(wanted).all()
+    # Locked in one order, so that two who speak of the same captures are both heard and neither waits for ever.
+    locked = select(CaptureRow.id).where(CaptureRow.id.in_(wanted)).order_by(CaptureRow.id)
+    captures = session.scalars(locked.with_for_update(key_share=True)).all()
     if not captures:
         raise InputError("no such inspection", got=", ".join(inspection_ids)[:200], code="no-such-inspection")
     moment = now(session)
     session.add_all(LabelRow(capture_id=one, name=name, author=author, note=note, at=moment) for one in captures)
     session.flush()
+    weigh(session, captures)
+    judged = update(InspectionRow).where(InspectionRow.capture_id.in_(captures), ~InspectionRow.is_labelled)
+    session.execute(judged.values(is_labelled=True).execution_options(synchronize_session=False))
     return len(captures)
 
 
-def labels(session: ReadSession) -> tuple[Labelled, ...]:
-    """The newest word about every labelled capture, the last one said first."""
-    newest = select(func.max(LabelRow.id)).group_by(LabelRow.capture_id)
+def labels(session: ReadSession, *, limit: int | None = 50, after: Cursor | None = None) -> Page[Labelled]:
+    """The newest word about every labelled capture, the last one said first; without a limit all of them."""
     wanted = (
         select(LabelRow, CaptureRow)
-        .join(CaptureRow, CaptureRow.id == LabelRow.capture_id)
-        .where(LabelRow.id.in_(newest))
-        .order_by(LabelRow.id.desc())
+        .join(OpinionRow, OpinionRow.label_id == LabelRow.id)
+        .join(CaptureRow, CaptureRow.id == OpinionRow.capture_id)
+        .order_by(OpinionRow.label_id.desc())
+        .limit(limit and limit + 1)
     )
-    return tuple(
-        Labelled(row.capture_id, of.sha256, of.name, of.lot, row.name, row.author, row.note, row.at)
-        for row, of in session.execute(wanted).tuples()
-    )
+    if after is not None:
+        wanted = wanted.where(OpinionRow.label_id < after.number)
+    found = [_labelled(row, of) for row, of in session.execute(wanted).tuples()]
+    return Page.cut(found, limit, lambda one: Cursor(one.at, str(one.number)))
 
 
 def label_of(session: ReadSession, capture_id: str) -> Labelled | None:
@@ -90,8 +98,11 @@ def label_of(session: ReadSession, capture_id: str) -> Labelled | None:
     found = session.execute(wanted).tuples().first()
     if found is None:
         return None
-    row, of = found
-    return Labelled(row.capture_id, of.sha256, of.name, of.lot, row.name, row.author, row.note, row.at)
+    return _labelled(*found)
+
+
+def _labelled(row: LabelRow, of: CaptureRow) -> Labelled:
+    return Labelled(row.id, row.capture_id, of.sha256, of.name, of.lot, row.name, row.author, row.note, row.at)
 
 
 def unnamed(session: ReadSession, *, limit: int = 200) -> tuple[InspectionSummary, ...]:
@@ -100,7 +111,7 @@ def unnamed(session: ReadSession, *, limit: int = 200) -> tuple[InspectionSummar
         select(InspectionRow, CaptureRow, SourceFileRow)
         .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
         .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
-        .where(IS_REFUSED, ~select(LabelRow.id).where(LabelRow.capture_id == InspectionRow.capture_id).exists())
+        .where(IS_REFUSED, ~select(OpinionRow.name).where(OpinionRow.capture_id == InspectionRow.capture_id).exists())
         .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
         .limit(limit)
     )

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, fu
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from models.domain.alert import AlertState, Severity
-from models.domain.errors import InputError
 from models.domain.verdict import Reason
 from services.priority import Priority
 from services.records.alert_tables import IS_OPEN, AlertEventRow, AlertOccurrenceRow, AlertRow
@@ -127,11 +126,10 @@ def alerts(
     if set(states) <= set(LIVE):
         wanted = wanted.where(IS_OPEN)  # spelt out, or no database sees that the index of open alerts covers it
     if after is not None:
-        wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, number_in(after)))
+        wanted = wanted.where(tuple_(AlertRow.last_seen, AlertRow.id) < (after.moment, after.number))
     wanted = wanted.order_by(AlertRow.last_seen.desc(), AlertRow.id.desc())
-    rows = session.scalars(wanted.limit(limit + 1)).all()
-    end = Cursor(rows[limit - 1].last_seen, str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(tuple(alert_summary(row) for row in rows[:limit]), end)
+    found = [alert_summary(row) for row in session.scalars(wanted.limit(limit + 1))]
+    return Page.cut(found, limit, lambda one: Cursor(one.last_seen, str(one.id)))
 
 
 def alert(session: ReadSession, alert_id: int, *, occurrences: int = 20) -> AlertDetail | None:
@@ -170,8 +168,7 @@ def inspections(
         wanted = wanted.where(tuple_(InspectionRow.recorded_at, InspectionRow.id) < (after.moment, after.id))
     wanted = wanted.order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc()).limit(limit + 1)
     found = _summaries(session, wanted)
-    end = Cursor(found[limit - 1].recorded_at, found[limit - 1].id) if len(found) > limit else None
-    return Page(found[:limit], end)
+    return Page.cut(found, limit, lambda one: Cursor(one.recorded_at, one.id))
 
 
 def inspection(session: ReadSession, inspection_id: str) -> InspectionDetail | None:
@@ -199,6 +196,11 @@ def inspection_line(session: ReadSession, inspection_id: str) -> InspectionSumma
     """One inspection without its verdicts, of which an aerial image has very many; None if there is none."""
     found = _summaries(session, _inspections().where(InspectionRow.id == inspection_id))
     return found[0] if found else None
+
+
+def inspection_lines(session: ReadSession, inspection_ids: Collection[str]) -> dict[str, InspectionSummary]:
+    """Inspections without their verdicts, by id; those that exist."""
+    return {one.id: one for one in _summaries(session, _inspections().where(InspectionRow.id.in_(inspection_ids)))}
 
 
 def gravest(session: ReadSession, inspection_id: str, *, limit: int = 1) -> tuple[NumberedVerdict, ...]:
@@ -251,10 +253,9 @@ def jobs(
     if sender is not None:
         wanted = wanted.where(JobRow.sender == sender)
     if after is not None:
-        wanted = wanted.where(JobRow.id < number_in(after))
+        wanted = wanted.where(JobRow.id < after.number)
     rows = session.scalars(wanted.order_by(JobRow.id.desc()).limit(limit + 1)).all()
-    end = Cursor(rows[limit - 1].created_at, str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(_job_summaries(session, rows[:limit]), end)
+    return Page.cut(_job_summaries(session, rows), limit, lambda one: Cursor(one.created_at, str(one.id)))
 
 
 def quarantine(session: ReadSession, *, limit: int = 50, after: Cursor | None = None) -> Page[JobSummary]:
@@ -338,14 +339,3 @@ def _job_summaries(session: ReadSession, rows: Sequence[JobRow]) -> tuple[JobSum
     for job_id, inspection_id in session.execute(made.order_by(InspectionRow.recorded_at, InspectionRow.id)):
         found[job_id].append(inspection_id)
     return tuple(job_summary(row, tuple(found[row.id])) for row in rows)
-
-
-def number_in(cursor: Cursor) -> int:
-    """The row's number in a cursor of a list that is numbered.
-
-    Raises:
-        InputError: it is one of another list.
-    """
-    if not cursor.id.isdecimal():
-        raise InputError("bad cursor", where="cursor", expected="one from `next` of the same list", got=cursor.id[:80])
-    return int(cursor.id)

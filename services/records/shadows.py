@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Integer, case, cast, func, select
 from models.domain.capture import Capture
 from models.domain.inspection import BundleRef
 from models.domain.verdict import Reason
-from services.records.queries import number_in
 from services.records.reading import capture
 from services.records.route_tables import RouteFailureRow, ShadowOutcome, ShadowRow
 from services.records.session import ReadSession
@@ -116,7 +115,7 @@ def shadow_looks(
     if route is not None:
         given.append(ShadowRow.route == route)
     if after is not None:
-        given.append(ShadowRow.id < number_in(after))
+        given.append(ShadowRow.id < after.number)
     wanted = (
         select(ShadowRow, InspectionRow, CaptureRow)
         .join(InspectionRow, InspectionRow.id == ShadowRow.inspection_id)

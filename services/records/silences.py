@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 
 from models.domain.alert import Fingerprint, SilenceKind
 from services.records.alert_tables import AlertRow, SilenceRow
 from services.records.session import now
 from services.records.sightings import Session
-from services.records.views import AlertSummary
+from services.records.views import AlertSummary, Cursor, Page
 
 NAMED = ("rule", "pattern", "product", "step", "tool")
 """What a silence may name; each is a column of alerts, too."""
@@ -51,10 +51,13 @@ class Silence:
         return tuple((name, getattr(self, name)) for name in NAMED if getattr(self, name) is not None)
 
 
-def silences(session: Session, *, since: datetime, limit: int = 200) -> tuple[Silence, ...]:
+def silences(session: Session, *, since: datetime, limit: int = 50, after: Cursor | None = None) -> Page[Silence]:
     """Those that hold, will hold, or ended since a moment; the last to end first."""
     wanted = select(SilenceRow).where(SilenceRow.until >= since).order_by(SilenceRow.until.desc(), SilenceRow.id.desc())
-    return tuple(view(row) for row in session.scalars(wanted.limit(limit)))
+    if after is not None:
+        wanted = wanted.where(tuple_(SilenceRow.until, SilenceRow.id) < (after.moment, after.number))
+    found = [view(row) for row in session.scalars(wanted.limit(limit + 1))]
+    return Page.cut(found, limit, lambda one: Cursor(one.until, str(one.id)))
 
 
 def active_silences(session: Session, at: datetime) -> tuple[Silence, ...]:

@@ -10,7 +10,7 @@ from models.domain.capture import Capture
 from models.domain.inspection import Inspection
 from models.domain.verdict import Verdict
 from services.records.session import WriteSession
-from services.records.tables import CaptureRow, InspectionRow, LooksRow, VerdictRow, table_of
+from services.records.tables import CaptureRow, InspectionRow, LooksRow, OpinionRow, VerdictRow, table_of
 from services.records.upsert import insert_new
 
 
@@ -80,6 +80,7 @@ def add_inspection(
         is_first=is_first and not of_the_past,
         shown=dict(inspection.shown),
         refused=sorted(inspection.refused),
+        is_labelled=not is_first and session.get(OpinionRow, inspection.capture.id) is not None,
     )
     if is_new:
         session.execute(

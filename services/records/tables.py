@@ -3,7 +3,7 @@
     source_file ─< receipt                     bytes, kept once; each time they arrived
         ├─< job ─< inspection ─< verdict       work to do; what it found (until then: block)
         └─< capture ─< inspection
-        ├─< label                              what people say it shows
+        ├─< label, ── opinion                  what people say it shows, and what they make of it together
         └── cluster_member >─ cluster          unknown captures that look alike
     inspection ── looks                        how the capture looks as a whole
     alert ─< outbox                            messages still to be sent, one per channel; see `alert_tables`
@@ -42,6 +42,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from models.domain.alert import AlertState, Disposition, Severity, SilenceKind
 from models.domain.capture import CaptureKind
+from models.domain.label import Agreement
 from models.domain.verdict import Reason
 
 
@@ -117,6 +118,7 @@ class Base(DeclarativeBase):
         CaptureKind: words_of(CaptureKind),
         Reason: words_of(Reason),
         Severity: words_of(Severity),
+        Agreement: words_of(Agreement),
         AlertState: words_of(AlertState),
         Disposition: words_of(Disposition),
         SilenceKind: words_of(SilenceKind),
@@ -245,6 +247,8 @@ class CaptureRow(Base):
 
 WAS_JUDGED = text(f"reason != '{Reason.NOT_INSPECTED.value}'")
 """An inspection that saw something, so that a person can say what it shows."""
+WAITS_FOR_A_WORD = text(f"reason != '{Reason.NOT_INSPECTED.value}' AND NOT is_labelled")
+"""The same, of a capture nobody said anything about."""
 
 
 _LISTED_BY = ("lot", "product", "step", "tool", "label")
@@ -258,7 +262,7 @@ class InspectionRow(Base):
         *(Index(f"ix_inspection_{name}_recorded_at_id", name, "recorded_at", "id") for name in _LISTED_BY),
         _partial("ix_inspection_unknown", IS_REFUSED, "recorded_at", "id"),
         Index("ix_inspection_recorded_at_id", "recorded_at", "id"),
-        _partial("ix_inspection_confidence_id", WAS_JUDGED, "confidence", "id"),
+        _partial("ix_inspection_waits_confidence_id", WAITS_FOR_A_WORD, "confidence", "id"),
         Index("ix_inspection_rule_route_recorded_at", "rule", "route", "recorded_at"),
     )
 
@@ -300,6 +304,8 @@ class InspectionRow(Base):
     """Defect classes on any window, each with its greatest confidence; None on rows older than this column."""
     refused: Mapped[list[str] | None]
     """Why windows were refused a label."""
+    is_labelled: Mapped[bool] = mapped_column(server_default=false())
+    """Somebody said what the capture shows: a copy, or the label queue would walk past all that is labelled already."""
 
     capture: Mapped[CaptureRow] = relationship(lazy="raise")
     verdicts: Mapped[list["VerdictRow"]] = relationship(lazy="raise", order_by="VerdictRow.ordinal")
@@ -394,6 +400,28 @@ class LabelRow(Base):
     author: Mapped[str]
     note: Mapped[str]
     at: Mapped[datetime]
+
+
+class OpinionRow(Base):
+    """What people make of a capture, kept with each word said of it: lists need not weigh all words there ever were."""
+
+    __tablename__ = "opinion"
+    __table_args__ = (Index("ix_opinion_agreement_first_id", "agreement", "first_id"),)
+
+    capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id"), primary_key=True)
+    label_id: Mapped[int] = mapped_column(BigInt, ForeignKey("label.id"), unique=True)
+    """The newest word."""
+    first_id: Mapped[int] = mapped_column(BigInt)
+    """The first word: whoever waits longest is asked about first."""
+    name: Mapped[str]
+    """What most people say."""
+    supporters: Mapped[int]
+    people: Mapped[int]
+    names: Mapped[int]
+    agreement: Mapped[Agreement]
+    """Where `PEOPLE` must say the same."""
+    only_author: Mapped[str | None]
+    """Who alone spoke; None if several did."""
 
 
 class OutboxRow(Base):

@@ -2,9 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from models.domain.alert import AlertState, Disposition, Severity
@@ -46,6 +46,23 @@ class Cursor:
             raise InputError("bad cursor", where="cursor", expected="one from `next`", got=text[:80])
         return cursor
 
+    @property
+    def number(self) -> int:
+        """The row's number, in lists whose rows are numbered.
+
+        Raises:
+            InputError: it is a cursor of another list.
+        """
+        if not (self.id.isascii() and self.id.isdecimal() and len(self.id) < 19):
+            raise InputError(
+                "bad cursor", where="cursor", expected="one from `next` of the same list", got=self.id[:80]
+            )
+        return int(self.id)
+
+
+UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment in cursors of lists that are not in the order of time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
@@ -53,6 +70,13 @@ class Page(Generic[Item]):
 
     items: tuple[Item, ...]
     next: Cursor | None
+
+    @classmethod
+    def cut(cls, found: Sequence[Item], limit: int | None, cursor: Callable[[Item], Cursor]) -> "Page[Item]":
+        """A page of `limit` items, of which one more was looked for to see whether there are more; None takes all."""
+        if limit is None or len(found) <= limit:
+            return cls(tuple(found), None)
+        return cls(tuple(found[:limit]), cursor(found[limit - 1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ def test_a_stranger_is_named_and_leaves_the_inbox(site: Site, visit: Visit) -> N
     page.get_by_role("button", name="Name").first.click()
     expect(page.locator("main")).to_contain_text("Comet")
     with site.database.read() as session:
-        assert {one.name for one in labels(session)} == {"Comet"}
+        assert {one.name for one in labels(session).items} == {"Comet"}
 
 
 def test_a_refused_model_is_promoted_with_a_reason_and_rolled_back(site: Site, visit: Visit) -> None:
@@ -283,7 +283,7 @@ def test_labels_are_said_with_one_key_each(site: Site, visit: Visit) -> None:
     page.keyboard.press("b")
     expect(page.locator("main")).to_contain_text("What does it show?")
     with site.database.read() as session:
-        assert {one.name for one in labels(session)} == {"Donut", "Swirl"}
+        assert {one.name for one in labels(session).items} == {"Donut", "Swirl"}
 
 
 def test_an_alert_is_closed_with_a_reason(site: Site, visit: Visit) -> None:

@@ -50,7 +50,7 @@ class Plant:
 
     def names(self) -> list[tuple[str, Role]]:
         with self.database.read() as session:
-            return [(one.name, one.role) for one in users.users(session)]
+            return [(one.name, one.role) for one in users.users(session).items]
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_somebody_elses_token_is_not_theirs_to_revoke(database: Database) -> Non
     zoe = let_in(database, "zoe", Role.VIEWER)
     token_for(database, Role.INGEST)
     with database.read() as session:
-        (token,) = tokens.tokens(session)
-        assert tokens.tokens(session, of_user=zoe) == ()
+        (token,) = tokens.tokens(session).items
+        assert tokens.tokens(session, of_user=zoe).items == ()
     with pytest.raises(InputError, match="no such token"), database.write() as session:
         revoke_token(session, token.id, by="zoe", of_user=zoe)

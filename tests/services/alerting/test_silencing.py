@@ -93,7 +93,7 @@ def test_maintenance_opens_no_alert_and_counts_what_it_held_back(database: Datab
     assert [one.outcome for one in put(database, ring("a"), ring("b"))] == [Outcome.MAINTENANCE] * 2
     assert live(database, silenced=None) == 0
     with database.read() as session:
-        (window,) = silences(session, since=now(session))
+        (window,) = silences(session, since=now(session)).items
     assert (window.id, window.held_back) == (silence_id, 2)
 
 
@@ -110,7 +110,7 @@ def test_maintenance_may_be_announced_and_comes_back(database: Database) -> None
         with database.write() as session:
             assert renew_maintenance(session) == expected
     with database.read() as session:
-        (following,) = silences(session, since=now(session))
+        (following,) = silences(session, since=now(session)).items
     assert following.starts_at - first.starts_at == timedelta(days=6), "two weeks were missed: the third is ahead"
     with database.write() as session:
         end_silence(session, following.id, by="Zoë")

@@ -201,7 +201,7 @@ def test_a_revoked_an_ended_and_an_invented_token_open_nothing(guarded: Service)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
     with guarded.database.write() as session:
-        (token,) = tokens(session)
+        (token,) = tokens(session).items
         assert token.last_used_at is not None
         revoke_token(session, token.id, by="test")
     assert guarded.client.get("/api/v1/alerts", headers=ask).status_code == 401

@@ -6,7 +6,9 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from models.domain.alert import AlertState
-from services.records import labelling, labels, overview, quality, queries
+from services.access import tokens, users
+from services.records import clusters, labelling, labels, opinions, overview, quality, queries
+from services.records.bad_actors import bad_actors
 from services.records.journal import journal
 from services.records.labelling import Queue
 from services.records.places import recent_values
@@ -14,6 +16,7 @@ from services.records.quality import Span
 from services.records.queries import InspectionFilter
 from services.records.rates import rates
 from services.records.session import ReadSession, now
+from services.records.silences import active_silences, silences
 from services.records.tables import JobState
 
 Question = Callable[[ReadSession], object]
@@ -27,6 +30,12 @@ def _second_page(session: ReadSession) -> object:
     first = queries.inspections(session, which=InspectionFilter(tool="T3"))
     assert first.next is not None
     return queries.inspections(session, which=InspectionFilter(tool="T3"), after=first.next)
+
+
+def _more_labels(session: ReadSession) -> object:
+    first = labels.labels(session)
+    assert first.next is not None
+    return labels.labels(session, after=first.next)
 
 
 def _some_inspection(session: ReadSession) -> str:
@@ -70,7 +79,23 @@ LISTS: Mapping[str, Question] = {
     "second opinions": lambda session: labelling.queue(session, Queue.SECOND, reader="ada"),
     "disputed labels": lambda session: labelling.queue(session, Queue.DISPUTED, reader="ada"),
     "values to filter by": recent_values,
+    "opinions": opinions.opinions,
+    "labels": labels.labels,
+    "how many wait for a label": lambda session: labelling.lengths(session, "ada"),
+    "labels, second page": _more_labels,
+    "agreements": opinions.agreements,
+    "classes named": opinions.classes,
+    "names in use": labels.names_in_use,
+    "clusters": clusters.clusters,
+    "a cluster": lambda session: clusters.cluster(session, 7),
+    "silences": lambda session: silences(session, since=_day(session).since),
+    "silences that hold": lambda session: active_silences(session, now(session)),
+    "bad actors of a week": lambda session: bad_actors(session, now(session) - timedelta(days=7)),
+    "users": lambda session: users.users(session, limit=100),
+    "tokens": lambda session: tokens.tokens(session, limit=100),
     "journal": journal,
+    "journal of a day": lambda session: journal(session, over=_day(session)),
+    "promotions": lambda session: journal(session, deed="promoted", limit=20),
     "tiles of a day": lambda session: overview.day(session, since=_day(session).since),
     "patterns of a day": lambda session: quality.shares(session, _day(session), InspectionFilter()),
     "trend of a day": lambda session: quality.intervals(session, _day(session), timedelta(hours=1), InspectionFilter()),

@@ -1,12 +1,14 @@
 """The journal: only ever added to, whole or visibly not."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.records.journal import first_broken, journal, write_down
+from services.records.quality import Span
 from services.records.session import Database
 
 
@@ -27,7 +29,11 @@ def test_what_is_read_is_what_was_written(database: Database) -> None:
         note(database, f"rule {k}")
     with database.read() as session:
         newest, *rest = journal(session)
-        assert [one.subject for one in journal(session, limit=1, before=newest.number)] == ["rule 1"]
+        assert [one.subject for one in journal(session, limit=1)] == ["rule 2"]
+        assert journal(session, deed="promoted") == ()
+        moment = newest.at
+        assert newest in journal(session, over=Span(moment, moment + timedelta(seconds=1)))
+        assert journal(session, over=Span(moment + timedelta(seconds=1), moment + timedelta(days=1))) == ()
     assert (newest.number, newest.actor, newest.deed) == (2, "zoe", "rule changed")
     assert newest.detail == {"before": 0.9, "after": ["ä", None, True]}
     assert [one.subject for one in rest] == ["rule 1", "rule 0"]

@@ -1,7 +1,8 @@
 """The label queue: the least certain first, a second person's word blind, a third one where two differ."""
 
-from services.records.labelling import Queue, labelled, lengths, queue
+from services.records.labelling import Queue, lengths, queue
 from services.records.labels import add_labels
+from services.records.opinions import labelled
 from services.records.places import recent_values
 from services.records.session import Database
 from tests.services.making import capture, inspection, record, verdict

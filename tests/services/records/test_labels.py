@@ -24,7 +24,7 @@ def test_the_newest_word_counts(database: Database) -> None:
     with database.write() as session:
         add_labels(session, [two], name="Scratch", author="grace", note="seen it before")
     with database.read() as session:
-        assert [(label.capture_name, label.name, label.author) for label in labels(session)] == [
+        assert [(label.capture_name, label.name, label.author) for label in labels(session).items] == [
             ("two.001", "Scratch", "grace"),
             ("one.001", "Comet tail", "ada"),
         ]
