@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from services.inspection import trying
 from tests.faults.plant import Plant
 from tests.postgres import Postgres
+
+
+@pytest.fixture(autouse=True)
+def real_files_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plant's machines read a format of their own, in their processes too; other tests of this process must not."""
+    monkeypatch.setattr(trying, "open_captures", trying.open_captures)
 
 
 @pytest.fixture
