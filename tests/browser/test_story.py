@@ -50,7 +50,7 @@ RECIPE = {
     "tiling": {"tile": 32},
     "preprocessing": {"radius": True},
     "network": {"widths": [12, 24, 48], "convolutions": 1, "embedding": 24, "pooling": "mean+max"},
-    "open_set": {"scores": ["neighbours"], "neighbours": 1, "budget": 0.2},
+    "open_set": {"scores": ["neighbours"], "neighbours": 1, "budget": 0.1},
     "training": {"epochs": 16, "batch": 32, "lr": 4e-3, "strangers": 0.5},
 }
 
@@ -145,7 +145,7 @@ def test_what_was_unknown_is_known_afterwards(plant: Plant) -> None:
     assert plant.follow()
 
     # The unknown pattern arrives, raises one alert for each place, and a person acknowledges one of them.
-    strange = simulate(folder / "strange", 16, patterns=(STRANGER,), seed=5, defects=DEFECTS, wafers_per_lot=2)
+    strange = simulate(folder / "strange", 24, patterns=(STRANGER,), seed=5, defects=DEFECTS, wafers_per_lot=2)
     plant.send(strange.files)
     plant.inspect_all()
     page.goto(f"{plant.url}/alerts")

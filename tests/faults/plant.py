@@ -140,7 +140,7 @@ class Machine:
 
 def check(path: Path) -> None:
     text = path.read_text()
-    if text.endswith("..."):
+    if not text or text.endswith("..."):  # opened for writing, and not written to yet
         raise RetryableError("file ends early", where=str(path), code="truncated")
     if "broken" in text:
         raise InputError("bad wafer", where=str(path))
