@@ -46,7 +46,7 @@ def traits_of(pixels: NDArray[np.uint8]) -> Tensor:
     return describe(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
-def contrast_of(train: PatchSet, traits: TrainingTraits, seed: int) -> Contrast:
+def contrast_of(train: PatchSet, traits: TrainingTraits, seed: int, among: NDArray[np.bool_] | None = None) -> Contrast:
     """Traits of strangers beside those of as many known patches, about as often as they occur.
 
     Most wafers are normal, so most of what must not be called novel is. Where defects had the larger part, what is
@@ -56,16 +56,19 @@ def contrast_of(train: PatchSet, traits: TrainingTraits, seed: int) -> Contrast:
         train: known patches.
         traits: theirs, and those of strangers.
         seed: of the draw.
+        among: (N,), the known patches to draw from; None = all.
     """
-    there = np.asarray(train.strata.any(0))
+    rows = np.arange(len(train)) if among is None else np.flatnonzero(among)
+    strata = train.strata[rows]
+    there = np.asarray(strata.any(0))
     shares = there / there.sum()
     normal = train.labels.normal
     column = train.labels.names.index(normal) if normal in train.labels.names else -1
     if there[column] and there.sum() > 1:
         shares = np.where(there, (1 - NORMAL_SHARE) / (there.sum() - 1), 0)
         shares[column] = NORMAL_SHARE
-    weights = imbalance.draw_weights(train.strata, train.groups, shares, LOT_POWER)
-    drawn = imbalance.draw(weights, len(traits.strange), np.random.default_rng(seed))
+    weights = imbalance.draw_weights(strata, train.groups[rows], shares, LOT_POWER)
+    drawn = rows[imbalance.draw(weights, len(traits.strange), np.random.default_rng(seed))]
     return Contrast(traits.train[torch.from_numpy(drawn)], traits.strange)
 
 
@@ -90,10 +93,8 @@ def cross_fitted(train: PatchSet, traits: TrainingTraits, seed: int) -> NDArray[
     novelty = np.zeros(len(train), np.float32)
     for one in range(CROSSINGS):
         out = part == one
-        kept = torch.from_numpy(~out)
-        rest = TrainingTraits(traits.train[kept], traits.strange)
-        score = fit_drawn_strangers(contrast_of(train.only(~out), rest, seed))
-        novelty[out] = _novelty(score, traits.train[~kept])
+        score = fit_drawn_strangers(contrast_of(train, traits, seed, ~out))
+        novelty[out] = _novelty(score, traits.train[torch.from_numpy(out)])
     return novelty
 
 
@@ -115,8 +116,7 @@ def leave_each_out(train: PatchSet, test: PatchSet, traits: TrainingTraits, seed
             mine, theirs = (patches.index == index for patches in (train, test))
             if name == train.labels.normal or not (mine.any() and theirs.any()):
                 continue
-            rest = TrainingTraits(traits.train[torch.from_numpy(~mine)], traits.strange)
-            score = fit_drawn_strangers(contrast_of(train.only(~mine), rest, seed))
+            score = fit_drawn_strangers(contrast_of(train, traits, seed, ~mine))
             novelty = _novelty(score, other)
             left_out = np.concatenate([_novelty(score, traits.train[torch.from_numpy(mine)]), novelty[theirs]])
             found[name] = told(novelty[~theirs], novelty[~theirs & defects_of(test)], left_out)
