@@ -44,12 +44,10 @@ def jobs(
     context = {
         "jobs": found.items,
         "now": beat.now,
-        "principal": request.state.principal,
         "back": address("/jobs", state=state, cursor=cursor),
     }
     if part_:
-        return part("job_rows.html", context)
-    del context["principal"]  # pages have it anyway
+        return part("job_rows.html", context | {"principal": request.state.principal})
     context |= {
         "state": state,
         "states": {name: title for name, (title, _) in STATES.items()},
