@@ -19,9 +19,9 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """Look at everything that was found; change nothing."""
     OPERATOR = "operator"
-    """Work on alerts, send files, name patterns: the people of a shift."""
+    """Work on alerts, silence what is known, send files, name patterns: the people of a shift."""
     ENGINEER = "engineer"
-    """Change what the service does: rules, silences, releases, retries."""
+    """Change what the service does: releases, thresholds, routing; cancel files."""
     ADMIN = "admin"
     """Decide who may do what."""
 

@@ -47,7 +47,7 @@ def jobs(
         "back": address("/jobs", state=state, cursor=cursor),
     }
     if part_:
-        return part("job_rows.html", context | {"principal": request.state.principal})
+        return part(request, "job_rows.html", context)
     context |= {
         "state": state,
         "states": {name: title for name, (title, _) in STATES.items()},

@@ -15,6 +15,7 @@ from services.api.problems import Problem
 from services.api.pulse import Beat
 from services.api.wiring import Wiring
 from services.dashboard import words
+from services.dashboard.permits import Permits
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -54,14 +55,20 @@ def page(
     request: Request, template: str, around: Beat | None, context: Mapping[str, Any], status: int = 200
 ) -> HTMLResponse:
     """Draw a whole page; without `around` (no login, or no database) it has no navigation and is not live."""
-    principal = getattr(request.state, "principal", None)
-    body = _TEMPLATES.get_template(template).render(around=around, principal=principal, request=request, **context)
+    body = _TEMPLATES.get_template(template).render(around=around, request=request, **_asker(request), **context)
     return HTMLResponse(body, status)
 
 
-def part(template: str, context: Mapping[str, Any]) -> HTMLResponse:
+def part(request: Request, template: str, context: Mapping[str, Any]) -> HTMLResponse:
     """Draw a part of a page, for pages that keep themselves true."""
-    return HTMLResponse(_TEMPLATES.get_template(template).render(**context))
+    return HTMLResponse(_TEMPLATES.get_template(template).render(**_asker(request), **context))
+
+
+def _asker(request: Request) -> dict[str, Any]:
+    """Who looks, and what the page may offer them."""
+    principal = getattr(request.state, "principal", None)
+    permits = Permits(request.app.state.doors, principal)
+    return {"principal": principal, "may": permits.may, "who": permits.who}
 
 
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:

@@ -94,7 +94,7 @@ def alerts(
         "back": address("/alerts", **query),
     }
     if part_:
-        return part("alert_rows.html", context)
+        return part(request, "alert_rows.html", context)
     context |= {
         "which": which,
         "tiles": tiles,
@@ -181,7 +181,7 @@ def inspections(
         "watch_dir": wired.settings.watch_dir,
     }
     if part_:
-        return part("inspection_rows.html", context)
+        return part(request, "inspection_rows.html", context)
     query = {"verdict": verdict, "label": label, "lot": lot, "product": product, "step": step, "tool": tool}
     context |= {
         "which": which,
@@ -227,7 +227,7 @@ def quarantine(request: Request, wired: Wired, cursor: PageCursor = None, part_:
         found = queries.quarantine(session, limit=FILES_SHOWN, after=cursor)
     context = {"jobs": found.items, "now": beat.now}
     if part_:
-        return part("quarantine_rows.html", context)
+        return part(request, "quarantine_rows.html", context)
     context |= {
         "after": cursor and str(cursor),
         "older": address("/quarantine", cursor=found.next) if found.next else None,
@@ -246,5 +246,5 @@ def job(job_id: int, request: Request, wired: Wired, part_: Part = None) -> HTML
         made = [queries.inspection_line(session, one) for one in found.inspection_ids[:WAFERS_SHOWN]]
     context = {"job": found, "inspections": [one for one in made if one is not None], "now": beat.now, "back": ""}
     if part_:
-        return part("job_state.html", context | {"principal": request.state.principal})
+        return part(request, "job_state.html", context)
     return page(request, "job.html", beat, context)
