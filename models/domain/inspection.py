@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.domain.capture import Capture, ReadWarning
 from models.domain.errors import InputError
+from models.domain.heat import HeatMap
 from models.domain.verdict import Reason, Verdict
 
 
@@ -52,6 +53,7 @@ class Inspection:
         warnings: what was odd in the file, which was read nevertheless.
         judged: how many windows were judged; 0 = those of the verdicts.
         counted: True if verdicts are of objects, not of windows.
+        heat: of each densely judged level, a map for each class.
     """
 
     capture: Capture
@@ -64,6 +66,7 @@ class Inspection:
     warnings: tuple[ReadWarning, ...] = ()
     judged: int = 0
     counted: bool = False
+    heat: tuple[HeatMap, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check once.

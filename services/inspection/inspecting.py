@@ -1,13 +1,18 @@
 """One capture to one inspection: cut → classify → decide. No database, no model, no files of its own."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from models.counting import objects, presence
 from models.decision import decide, not_inspected
+from models.domain.heat import HeatMap
 from models.domain.inspection import Inspection, Looks
+from models.domain.tiling import Level
 from models.domain.verdict import Verdict
+from models.heat import heat_maps
 from models.manifest import BundleManifest
 from models.shape import shape_of
 from pipelines.ingestion import CaptureReader
@@ -45,10 +50,11 @@ def inspect(
             verdicts.append(_verdict(seen, manifest))
             looks = looks or _looks(seen)
         progress(verdicts)
+    dense = _dense(verdicts, manifest)
     return Inspection(
         capture=reader.capture,
         bundle=manifest.ref,
-        verdicts=_stated(verdicts, manifest),
+        verdicts=_stated(verdicts, dense, manifest),
         normal=manifest.labels.normal,
         started_at=started_at,
         duration_s=time.perf_counter() - began,
@@ -56,6 +62,7 @@ def inspect(
         warnings=reader.warnings,
         judged=len(verdicts),
         counted=manifest.recipe.count is not None,
+        heat=tuple(chain.from_iterable(_heat(one, manifest) for one in dense.values())),
     )
 
 
@@ -72,7 +79,25 @@ def _looks(seen: Seen | None) -> Looks | None:
     return Looks(seen.prediction.embedding, shape_of(seen.pixels))
 
 
-def _stated(verdicts: Sequence[Verdict], manifest: BundleManifest) -> tuple[Verdict, ...]:
+def _dense(verdicts: Sequence[Verdict], manifest: BundleManifest) -> Mapping[Level, Sequence[Verdict]]:
+    """The verdicts of the levels that were read densely."""
+    tiling = manifest.recipe.domain_tiling
+    found: dict[Level, list[Verdict]] = defaultdict(list)
+    for one in verdicts:
+        if tiling.reads_densely(one.window.level):
+            found[one.window.level].append(one)
+    return found
+
+
+def _heat(verdicts: Sequence[Verdict], manifest: BundleManifest) -> tuple[HeatMap, ...]:
+    step = manifest.recipe.tiling.dense
+    assert step is not None, "or no level is read densely"
+    return heat_maps(verdicts, manifest.labels, step)
+
+
+def _stated(
+    verdicts: Sequence[Verdict], dense: Mapping[Level, Sequence[Verdict]], manifest: BundleManifest
+) -> tuple[Verdict, ...]:
     """What the inspection states: every window, or where objects are counted one for each of them.
 
     Where there is no object at all the closest call is stated, so that a person can see how clear it was.
@@ -80,8 +105,7 @@ def _stated(verdicts: Sequence[Verdict], manifest: BundleManifest) -> tuple[Verd
     recipe, normal = manifest.recipe, manifest.labels.normal
     if recipe.count is None:
         return tuple(verdicts)
-    dense = [one for one in verdicts if recipe.domain_tiling.reads_densely(one.window.level)]
-    stated = [one for one in verdicts if not recipe.domain_tiling.reads_densely(one.window.level)]
-    for level in dict.fromkeys(one.window.level for one in dense):
-        stated += objects([one for one in dense if one.window.level == level], normal, recipe.count)
+    stated = [one for one in verdicts if one.window.level not in dense]
+    for of_level in dense.values():
+        stated += objects(of_level, normal, recipe.count)
     return tuple(stated or [max(verdicts, key=lambda one: presence(one, normal))])

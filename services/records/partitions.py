@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, select, text
 
+from services.records.heat import drop_heat
 from services.records.session import Database, WriteSession, now
 from services.records.tables import InspectionRow, VerdictRow
 
 MONTHS_AHEAD = 2
 _INSPECTIONS_AT_ONCE = 200
-"""Of which SQLite deletes the verdicts in one transaction: writers wait for it."""
+"""Of which rows are deleted in one transaction: SQLite's writers wait for it."""
 
 
 def make_partitions(database: Database, months_ahead: int = MONTHS_AHEAD) -> list[str]:
@@ -37,11 +38,12 @@ def make_partitions(database: Database, months_ahead: int = MONTHS_AHEAD) -> lis
 
 
 def drop_verdicts(database: Database, before: datetime) -> int:
-    """Drop the verdicts of every month that ended before a moment.
+    """Drop the verdicts of every month that ended before a moment, and the heat maps beside them.
 
     Returns:
         How many partitions went (PostgreSQL), or of how many inspections the verdicts did (SQLite).
     """
+    _drop_heat(database, _month_of(before))
     if database.is_sqlite:
         return sum(_delete_some(database, _month_of(before)))
     with database.write() as session:
@@ -49,6 +51,13 @@ def drop_verdicts(database: Database, before: datetime) -> int:
         for name in old:
             session.execute(text(f"DROP TABLE {name}"))
     return len(old)
+
+
+def _drop_heat(database: Database, before: datetime) -> None:
+    gone = _INSPECTIONS_AT_ONCE
+    while gone == _INSPECTIONS_AT_ONCE:
+        with database.write() as session:
+            gone = drop_heat(session, before, _INSPECTIONS_AT_ONCE)
 
 
 def _partitions(session: WriteSession) -> list[str]:

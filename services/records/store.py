@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from models.domain.capture import Capture
 from models.domain.inspection import Inspection
 from models.domain.verdict import Verdict
+from services.records.heat import add_heat
 from services.records.session import WriteSession
 from services.records.tables import CaptureRow, InspectionRow, LooksRow, OpinionRow, VerdictRow, table_of
 from services.records.upsert import insert_new
@@ -96,6 +97,7 @@ def add_inspection(
                 "shape": inspection.looks.shape.astype("<f4").tobytes(),
             }
             session.execute(insert(table_of(LooksRow)), {"inspection_id": inspection.id, **looks})
+        add_heat(session, inspection)
     return is_new
 
 

@@ -6,6 +6,7 @@
         ├─< label, ── opinion                  what people say it shows, and what they make of it together
         └── cluster_member >─ cluster          unknown captures that look alike
     inspection ── looks                        how the capture looks as a whole
+        └─< heat                               where a dense level showed how much of which class
     alert ─< outbox                            messages still to be sent, one per channel; see `alert_tables`
 
 A lazy load is a bug (`lazy="raise"`): queries say what they need.
@@ -363,6 +364,26 @@ class LooksRow(Base):
     inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
     shape: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class HeatRow(Base):
+    """A heat map; see `models.domain.heat.HeatMap`. Kept as long as verdicts are."""
+
+    __tablename__ = "heat"
+
+    inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int]
+    level_height: Mapped[int]
+    level_width: Mapped[int]
+    label: Mapped[str | None]
+    box: Mapped[list[float]]
+    greatest: Mapped[float]
+    """For lists, which need not unpack the cells."""
+    rows: Mapped[int]
+    columns: Mapped[int]
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+    """uint8, row by row, deflated (RFC 1950)."""
 
 
 class ClusterRow(Base):

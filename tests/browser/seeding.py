@@ -18,8 +18,9 @@ from PIL import Image
 
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError
+from models.domain.heat import HeatMap
 from models.domain.inspection import BundleRef, Inspection
-from models.domain.tiling import Tiling, Window, plan
+from models.domain.tiling import Level, Tiling, Window, plan
 from models.domain.verdict import Reason, Verdict
 from pipelines.ingestion import CaptureReader, PointReader, open_captures
 from pipelines.simulate import NORMAL, PATTERNS, UNKNOWN_PATTERNS, sample
@@ -130,11 +131,13 @@ class Seeder:
         Image.fromarray(np.stack([grey, grey, 255 - grey], axis=-1)).save(stream, "PNG", compress_level=1)
         sha256, job_id = self.taken_in(stream.getvalue(), "flight7_0012.png")
         (reader,) = opened(self.settings.spool_dir / sha256)
-        windows = plan(reader.capture, Tiling(512, 0, (0, 1)))
+        windows = list(plan(reader.capture, Tiling(512, 0, (0, 1))))
         verdicts = tuple(
             Verdict(one, "car" if k % 3 else NORMAL, 0.9, 0.4, Reason.CONFIDENT, "car") for k, one in enumerate(windows)
         )
-        found = Inspection(reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), 1.2)
+        found = Inspection(
+            reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), 1.2, heat=_heat(windows[-1].level)
+        )
         return self._recorded(found, sha256, job_id)
 
     def _recorded(self, found: Inspection, sha256: str, job_id: int) -> str:
@@ -173,6 +176,21 @@ class Seeder:
             )  # fmt: skip
             job_id, _ = enqueue(session, sha256=sha256, route="champion", sender="watch")
         return sha256, job_id
+
+
+def _heat(level: Level) -> tuple[HeatMap, ...]:
+    """Two classes, each around a place of its own, and something that was refused."""
+    rows, columns = np.mgrid[:90, :90]
+    maps = []
+    for label, row, column, size in (
+        ("car", 30, 30, 12),
+        ("truck", 60, 55, 20),
+        (None, 75, 15, 3),
+        ("boat", 0, 0, 0.1),
+    ):
+        values = 250 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * size**2)) * (label != "boat")
+        maps.append(HeatMap(level, label, (0.02, 0.02, 0.98, 0.98), values.astype(np.uint8)))
+    return tuple(maps)
 
 
 def _verdict(rng: np.random.Generator, reader: PointReader, window: Window, pattern: str) -> Verdict:

@@ -2,6 +2,7 @@
 
 import { rampCss } from "./wafer-colours.js";
 import { showDefect } from "./wafer-defect.js";
+import { heatLegend, heatMenu } from "./wafer-heat.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const KEYS = {
@@ -23,13 +24,13 @@ export function buildPanel(viewer) {
   );
   const tip = el("p", "viewer-tip");
   const bar = el("div", "viewer-bar");
-  bar.append(switches(viewer), buttons(viewer, zoom));
+  const key = legend(viewer);
+  bar.append(switches(viewer, key), buttons(viewer, zoom));
   stage.append(viewer.canvas, tip);
   const { kind, width, height } = viewer.geometry;
   if (kind === "image") stage.style.aspectRatio = String(Math.max(1, width / height));
   const details = el("div", "viewer-defect");
   root.append(bar, stage, readout, details);
-  const key = legend(viewer);
   root.append(key.root);
   steer(viewer, stage, readout, tip);
   picking(viewer, details);
@@ -69,7 +70,7 @@ function buttons(viewer, zoom) {
   return box;
 }
 
-function switches(viewer) {
+function switches(viewer, key) {
   const box = el("fieldset", "viewer-switches");
   box.append(el("legend", "sr-only", "Shown on the map"));
   const names = { defects: viewer.geometry.kind === "dies" ? "Failed dies" : "Defects", dies: "Die grid", windows: "Windows" };
@@ -88,6 +89,7 @@ function switches(viewer) {
     );
   }
   for (const filter of viewer.filters) box.append(filterMenu(viewer, filter));
+  if (viewer.heat.maps.length) box.append(heatMenu(viewer.heat, toggle, key.reheat));
   return box;
 }
 
@@ -138,12 +140,16 @@ function picking(viewer, details) {
 }
 
 function legend(viewer) {
-  const root = el("div", "viewer-legend"), ramp = el("span", "viewer-ramp"), most = el("span");
+  const root = el("div", "viewer-legend"), ramp = el("span", "viewer-ramp"), most = el("span"), heat = el("span", "viewer-heats");
   if (viewer.geometry.kind === "points") root.append(el("span", "", "1"), ramp, most);
   if (viewer.geometry.kind === "dies") root.append(chip("fail", "failed die"), chip("pass", "passed die"));
   for (const kind of new Set(viewer.boxes.map((box) => box.kind))) root.append(chip(kind.replace(" ", "-"), `${kind} window`));
+  root.append(heat);
   return {
     root,
+    reheat() {
+      heat.replaceChildren(...heatLegend(viewer.heat));
+    },
     update() {
       if (!viewer.seen) return;
       most.textContent = `${viewer.seen.max.toLocaleString()} defects per pixel · ${viewer.seen.visible.toLocaleString()} in view`;

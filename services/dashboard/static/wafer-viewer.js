@@ -1,12 +1,14 @@
 /* <wafer-viewer>: a wafer or an image with its windows and verdicts, to zoom into.
  *
  * Attributes: `map` (JSON geometry), `points` (binary places, see wafer-points.js), `windows` (JSON verdicts),
- * `picture` and `region` (PNG of the whole and of parts, images only), `defects` (JSON of one defect, exactly). The element's content (a picture) is what readers without scripts see; it goes away
- * once the first drawing stands.
+ * `picture` and `region` (PNG of the whole and of parts, images only), `defects` (JSON of one defect, exactly), `heat`
+ * (JSON list of heat maps). The element's content (a picture) is what readers without scripts see; it goes away once the
+ * first drawing stands.
  */
 
 import { Camera } from "./wafer-camera.js";
 import { colourise } from "./wafer-colours.js";
+import { HeatLayer } from "./wafer-heat.js";
 import { ImageLayer } from "./wafer-image.js";
 import * as layers from "./wafer-layers.js";
 import { PointCloud, SPAN, ZONES, markSize, nearest, rasterise } from "./wafer-points.js";
@@ -43,7 +45,9 @@ class WaferViewer extends HTMLElement {
   }
 
   async #load() {
-    const [geometry, boxes] = await Promise.all([json(this.getAttribute("map")), json(this.getAttribute("windows"))]);
+    this.heat = new HeatLayer(this.getAttribute("heat"), () => this.redraw());
+    const asked = [json(this.getAttribute("map")), json(this.getAttribute("windows")), this.heat.load()];
+    const [geometry, boxes] = await Promise.all(asked);
     this.geometry = geometry;
     this.boxes = boxes.windows.filter((box) => !box.whole);
     this.frame = geometry.kind === "image" ? layers.imageFrame(geometry) : FULL;
@@ -143,6 +147,7 @@ class WaferViewer extends HTMLElement {
     if (geometry.kind === "image") {
       this.image.draw(context, camera);
     } else this.#drawWafer(colours);
+    this.heat.draw(context, camera, this.frame);
     if (this.shows.windows) layers.drawWindows(context, camera, this.boxes, this.frame, colours, this.selected);
     if (geometry.diameter_um) layers.drawScaleBar(context, camera, geometry.diameter_um, colours.ink);
     this.dataset.drawMs = (performance.now() - began).toFixed(1);

@@ -82,6 +82,14 @@ def test_a_retry_goes_on_within_blocks(done: int) -> None:
     again = inspect(reader, FakeClassifier(DENSE), done=whole.verdicts[:done])
     assert again.verdicts == whole.verdicts
     assert again.looks is not None
+    assert [one.label for one in again.heat] == ["Scratch", "Ring", None], "of the densely read level alone"
+    for one, expected in zip(again.heat, whole.heat, strict=True):
+        assert one.values.shape == (13, 13)
+        np.testing.assert_array_equal(one.values, expected.values)
+
+
+def test_what_is_read_window_by_window_has_no_heat() -> None:
+    assert inspect(scene(16, 16), FakeClassifier(manifest(levels=(0, -1)))).heat == ()
 
 
 def test_windows_of_a_block_that_nobody_inspected_are_not_judged() -> None:
@@ -114,6 +122,10 @@ def test_objects_are_stated_and_counted() -> None:
     assert {(one.label, one.window.top, one.window.left) for one in found.verdicts} == {
         ("Scratch", 5, 5), ("Scratch", 20, 30), ("Ring", 30, 8),
     }  # fmt: skip
+    scratch, ring, unknown = found.heat
+    assert [one.values[20, 30] for one in (scratch, ring, unknown)] == [229, 0, 0], "0.9 of 255"
+    assert ring.values[30, 8] == 229
+    assert np.argwhere(unknown.values).tolist() == [[35, 20]]
 
 
 def test_where_nothing_is_the_closest_call_is_stated_and_not_counted() -> None:
