@@ -4,13 +4,14 @@ import contextlib
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.bundle import Bundle
 from models.convolutional import folded
 from models.copying import Copying
 from models.domain.errors import ConfigurationError, InputError
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
+from models.drawing import drawn
 from models.network import restore_network
 from models.open_set import Seen, restore
 from models.preprocessing import Preprocessing
@@ -60,11 +61,12 @@ class Classifier:
         self._copying = Copying(self.device)
         self._test_itself(where)
 
-    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+    def predict(self, patches: Patches) -> Predictions:
         """Judge patches.
 
         Args:
-            pixels: uint8 (N, H, W, C) with the recipe's tile and channels; N may be 0 or as large as memory allows.
+            patches: pixels, uint8 (N, H, W, C), with the recipe's tile and channels, or scenes of them; N may be 0 or
+                as large as memory allows.
 
         Returns:
             Calibrated probabilities (N, K), embeddings (N, D) and novelty (N,), float32, in the same order.
@@ -75,53 +77,47 @@ class Classifier:
         """
         recipe = self.manifest.recipe
         expected = (recipe.tiling.tile, recipe.tiling.tile, recipe.channels)
-        if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
+        if patches.shape[1:] != expected or patches.dtype != np.uint8:
             raise InputError(
                 "patches do not fit the bundle",
                 where=self.manifest.ref.name,
                 expected=f"uint8 (N, {', '.join(map(str, expected))})",
-                got=f"{pixels.dtype} {pixels.shape}",
+                got=f"{patches.dtype} {patches.shape}",
             )
         parts: list[Predictions] = []
         start = 0
-        while start < len(pixels):
+        while start < len(patches):
             # re-read in every round: running out of memory shrinks it
-            parts.append(self._predict_or_split(pixels[start : start + self.batch]))
+            parts.append(self._predict_or_split(patches[start : start + self.batch]))
             start += len(parts[-1])
-        if not parts:
-            return self._nothing()
-        return Predictions(
-            probabilities=np.concatenate([part.probabilities for part in parts]),
-            embeddings=np.concatenate([part.embeddings for part in parts]),
-            novelty=np.concatenate([part.novelty for part in parts]),
-        )
+        return Predictions.joined(parts) if parts else self._nothing()
 
-    def _predict_or_split(self, pixels: NDArray[np.uint8]) -> Predictions:
+    def _predict_or_split(self, patches: Patches) -> Predictions:
         """Predictions of the first patches, as many as fit the device's memory; at least one."""
         while True:
             try:
-                return self._predict_at_once(pixels)
+                return self._predict_at_once(patches)
             except torch.OutOfMemoryError:
-                if len(pixels) == 1:
+                if len(patches) == 1:
                     raise
             # outside the handler: the traceback would keep the tensors alive that did not fit
-            half = (len(pixels) + 1) // 2
+            half = (len(patches) + 1) // 2
             self.batch = min(self.batch, half)
-            pixels = pixels[:half]
+            patches = patches[:half]
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _predict_at_once(self, pixels: NDArray[np.uint8]) -> Predictions:
+    def _predict_at_once(self, patches: Patches) -> Predictions:
         with self._copying.turn() as to_host:
-            patches = self._copying.to_device(pixels)
-            inputs = self.preprocessing(patches)
+            pixels = drawn(patches, self._copying.to_device)
+            inputs = self.preprocessing(pixels)
             with self.precision():
                 belief = believe(self.network, inputs, self.looking, at_once=self.batch)
             probabilities = calibrated(
                 belief.probabilities, self.manifest.temperature, exclusive=self.manifest.labels.exclusive
             )
-            traits = describe(patches) if self.sees_traits else None
+            traits = describe(pixels) if self.sees_traits else None
             novelty = self.novelty.score(Seen(belief.logits, belief.embeddings, traits))
             return Predictions(*to_host(probabilities, belief.embeddings, novelty))
 

@@ -7,6 +7,7 @@ computed, another's is copied. On a CPU there is nothing to copy.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,10 +39,10 @@ class Copying:
         with torch.cuda.stream(stream):
             yield lambda *tensors: _fetched(stream, *tensors)
 
-    def to_device(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Pixels where they are needed; on a GPU the copy runs beside what other threads compute."""
+    def to_device(self, array: NDArray[Any]) -> Tensor:
+        """An array where it is needed; on a GPU the copy runs beside what other threads compute."""
         # a copy where the array is a view or read-only, which torch tensors cannot be
-        host = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+        host = torch.from_numpy(np.require(array, requirements=["C", "W"]))
         if self._device.type != "cuda":
             return host
         return host.pin_memory().to(self._device, non_blocking=True)

@@ -1,6 +1,6 @@
 """What the network believes (prediction) and what we state (verdict)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,9 +61,21 @@ class Predictions:
     embeddings: NDArray[np.float32]
     novelty: NDArray[np.float32]
 
+    @staticmethod
+    def joined(parts: "Sequence[Predictions]") -> "Predictions":
+        """Those of all parts, in order; at least one part."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = ((part.probabilities, part.embeddings, part.novelty) for part in parts)
+        return Predictions(*map(np.concatenate, zip(*columns, strict=True)))
+
     def __len__(self) -> int:
         """Number of patches."""
         return len(self.novelty)
+
+    def __getitem__(self, rows: slice) -> "Predictions":
+        """Those of some patches."""
+        return Predictions(self.probabilities[rows], self.embeddings[rows], self.novelty[rows])
 
     def __iter__(self) -> Iterator[Prediction]:
         """One prediction after the other."""

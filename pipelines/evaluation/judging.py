@@ -51,12 +51,7 @@ def judge(
     for begin in range(0, len(pixels), _AT_ONCE):
         parts.append(classifier.predict(pixels[begin : begin + _AT_ONCE]))
         progress(min(begin + _AT_ONCE, len(pixels)), len(pixels))
-    predictions = Predictions(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("probabilities", "embeddings", "novelty")
-        )
-    )
+    predictions = Predictions.joined(parts)
     labels, thresholds = classifier.manifest.labels, classifier.manifest.thresholds
     place = {name: k for k, name in enumerate(labels.names)}
     tile = pixels.shape[1]

@@ -33,19 +33,19 @@ def fractions(offset_um: NDArray[np.float32], diameter_um: float) -> NDArray[np.
     return np.clip(scaled, 0, (1 << FRACTION_BITS) - 1).astype(np.uint32)
 
 
-def count(
+def located(
     row: NDArray[np.uint32], column: NDArray[np.uint32], window: Window, *, clip: bool = True
-) -> NDArray[np.int64]:
-    """Points per pixel of a window.
+) -> NDArray[np.int32]:
+    """Pixels of a window, numbered row by row, that points lie in.
 
     Args:
         row: fractions from the top, (N,).
         column: fractions from the left, (N,).
-        window: where to count.
+        window: where to look.
         clip: False if all points are known to lie in the window.
 
     Returns:
-        int64 (window.height, window.width).
+        int32 (M,), one for each point in the window.
     """
     level = window.level
     y = ((row.astype(np.int64) * level.height) >> FRACTION_BITS) - window.top
@@ -53,8 +53,7 @@ def count(
     if clip:
         inside = (y >= 0) & (y < window.height) & (x >= 0) & (x < window.width)
         y, x = y[inside], x[inside]
-    counts = np.bincount(y * window.width + x, minlength=window.height * window.width)
-    return counts.reshape(window.height, window.width)
+    return (y * window.width + x).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +83,13 @@ class PointIndex:
         first = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         return PointIndex(row[order], column[order], first, bits)
 
-    def count(self, window: Window) -> NDArray[np.int64]:
-        """Points per pixel of a window, int64 (height, width); looks only at the cells that the window touches."""
+    def located(self, window: Window) -> NDArray[np.int32]:
+        """`located` of the points; looks only at those in the cells that the window touches."""
         level, shift = window.level, FRACTION_BITS - self.bits
         top, bottom = _cells(window.top, window.bottom, level.height, shift)
         left, right = _cells(window.left, window.right, level.width, shift)
         if top >= bottom or left >= right:
-            return np.zeros((window.height, window.width), np.int64)
+            return np.zeros(0, np.int32)
         side = 1 << self.bits
         if left == 0 and right == side:
             spans = [(self.first[top * side], self.first[bottom * side])]
@@ -99,7 +98,7 @@ class PointIndex:
             spans = list(zip(self.first[rows + left], self.first[rows + right], strict=True))
         row = np.concatenate([self.row[begin:end] for begin, end in spans])
         column = np.concatenate([self.column[begin:end] for begin, end in spans])
-        return count(row, column, window)
+        return located(row, column, window)
 
 
 def _cells(begin_px: int, end_px: int, level_px: int, shift: int) -> tuple[int, int]:

@@ -15,9 +15,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.domain.patch import DENSITY_FULL, Patch
+from models.domain.patch import DENSITY_FULL, Patch, Scene, density_of
 from models.domain.tiling import Level, Window
-from pipelines.ingestion.point_index import count
+from pipelines.ingestion.point_index import located
 from pipelines.ingestion.wafer_maps import FAIL, DieGrid, DieMap, PointMap
 
 _DIES_AT_ONCE = 4096
@@ -25,24 +25,24 @@ _MAPS_AT_ONCE = 512
 
 
 def render_points(points: PointMap, window: Window) -> Patch:
-    """Draw one window of a defect map; the cost follows the defects in the window.
+    """One window of a defect map, drawn when its pixels are asked for; the cost follows the defects in the window.
 
     Args:
         points: the wafer.
         window: of any level of its pyramid.
 
     Returns:
-        Patch with pixels (height, width, 2): density, inspected share.
+        Patch of the window's scene: places of defects, inspected share.
     """
     level = window.level
     if window.top <= 0 and window.left <= 0 and window.bottom >= level.height and window.right >= level.width:
-        counts = count(*points.positions, window, clip=False)
+        found = located(*points.positions, window, clip=False)
     else:
-        counts = points.index.count(window)
+        found = points.index.located(window)
     share = _disc(window)
     if points.inspected is not None:
         share = np.minimum(share, _grid_share(points.inspected, points.diameter_um, window))
-    return _patch(window, COUNT_TO_DENSITY[np.minimum(counts, DENSITY_FULL)], share)
+    return Patch(window, Scene(found, _to_byte(share)), float(share.mean(dtype=np.float64)))
 
 
 def render_dies(dies: DieMap, window: Window) -> Patch:
@@ -57,7 +57,8 @@ def render_dies(dies: DieMap, window: Window) -> Patch:
     """
     states = _box(dies.states)
     density, share = _die_channels(states[None], window)
-    return _patch(window, density[0], share[0])
+    pixels = np.stack([density[0], _to_byte(share[0])], axis=-1)
+    return Patch(window, pixels, float(share[0].mean(dtype=np.float64)))
 
 
 def render_die_maps(maps: Sequence[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]:
@@ -90,25 +91,9 @@ def _groups(boxes: Sequence[NDArray[np.uint8]]) -> Iterable[list[int]]:
             yield places[begin : begin + _MAPS_AT_ONCE]
 
 
-def _patch(window: Window, density: NDArray[np.uint8], share: NDArray[np.float32]) -> Patch:
-    pixels = np.stack([density, _to_byte(share)], axis=-1)
-    return Patch(window, pixels, float(share.mean(dtype=np.float64)))
-
-
 def _to_byte(share: NDArray[np.float32]) -> NDArray[np.uint8]:
     rounded: NDArray[np.uint8] = (share * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return rounded
-
-
-def _density(defects: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.uint8]:
-    # The tiny addend lets 25.5 of one defect, which floats miss by a hair, round up on every machine.
-    scaled = np.log1p(defects) * (255 / np.log1p(DENSITY_FULL)) + (0.5 + 1e-5)
-    density: NDArray[np.uint8] = np.minimum(scaled, 255).astype(np.uint8)
-    return density
-
-
-COUNT_TO_DENSITY = _density(np.arange(DENSITY_FULL + 1, dtype=np.float64))
-"""Density of 0, 1, 2, … defects in a pixel; the last stands for all above it."""
 
 
 @lru_cache(maxsize=512)
@@ -161,7 +146,7 @@ def _die_channels(states: NDArray[np.uint8], window: Window) -> tuple[NDArray[np
     share = np.broadcast_to(_disc(window), failed.shape)
     if not looked.all():
         share = np.minimum(share, down @ looked.astype(np.float32) @ across)
-    return _density(np.maximum(failed, 0) * DENSITY_FULL), share
+    return density_of(np.maximum(failed, 0) * DENSITY_FULL), share
 
 
 @lru_cache(maxsize=1024)

@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from models.domain.patch import DENSITY_FULL
+from models import drawing
 from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.places import DefectPlaces
-from pipelines.ingestion.rendering import COUNT_TO_DENSITY
 from pipelines.training.motion import Motion
 
 _BESIDE = 0.02
@@ -115,11 +114,8 @@ class Defects:
     def drawn(self, size: int) -> Tensor:
         """Density as `render_points` draws it, uint8 (N, size, size); what lies beyond the frame is not seen."""
         pixel, inside = self._pixel(size)
-        counts = torch.zeros(self.wafers * size * size, dtype=torch.int32, device=pixel.device)
-        # Whole numbers: the sum is the same in whatever order a device adds.
-        counts.scatter_add_(0, pixel, self.weight * inside)
-        table = torch.tensor(COUNT_TO_DENSITY, device=pixel.device)
-        return table.index_select(0, counts.clamp(max=DENSITY_FULL)).view(self.wafers, size, size)
+        pixels = self.wafers * size * size
+        return drawing.density(pixel, self.weight * inside, pixels).view(self.wafers, size, size)
 
     def _pixel(self, size: int) -> tuple[Tensor, Tensor]:
         """(D,), the pixel of N·S·S each defect lies in, or one at the rim for those beyond it, and whether it is in."""

@@ -19,6 +19,7 @@ from models.classifier import Classifier
 from models.dense import DenseClassifier
 from models.domain.errors import InputError, RetryableError
 from models.domain.inspection import Inspection
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 from pipelines.ingestion import ReadOptions, open_captures
@@ -116,8 +117,8 @@ class _Batched:
     def manifest(self) -> BundleManifest:
         return self._model.manifest
 
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        return asyncio.run_coroutine_threadsafe(self._batcher.submit(self._model, pixels), self._loop).result()
+    def classify(self, patches: Patches) -> Predictions:
+        return asyncio.run_coroutine_threadsafe(self._batcher.submit(self._model, patches), self._loop).result()
 
     def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
         assert self._dense is not None, "the recipe asks for no blocks"

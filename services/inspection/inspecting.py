@@ -74,9 +74,9 @@ def _verdict(seen: Seen, manifest: BundleManifest) -> Verdict:
 
 def _looks(seen: Seen | None) -> Looks | None:
     """How a capture looks that is seen whole."""
-    if seen is None or seen.prediction is None or seen.pixels is None or seen.window.level.index:
+    if seen is None or seen.prediction is None or seen.patch is None or seen.window.level.index:
         return None
-    return Looks(seen.prediction.embedding, shape_of(seen.pixels))
+    return Looks(seen.prediction.embedding, shape_of(seen.patch.pixels))
 
 
 def _dense(verdicts: Sequence[Verdict], manifest: BundleManifest) -> Mapping[Level, Sequence[Verdict]]:

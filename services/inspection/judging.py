@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from models.domain.blocks import Block, blocks
 from models.domain.capture import CaptureKind
 from models.domain.errors import InputError
 from models.domain.patch import Patch
+from models.domain.scenes import Patches, together
 from models.domain.tiling import Level, Window, chosen_levels, windows
 from models.domain.verdict import Prediction, Predictions
 from models.manifest import BundleManifest
@@ -30,14 +31,14 @@ class PatchClassifier(Protocol):
     def manifest(self) -> BundleManifest:
         """Of the bundle that predicts."""
 
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predictions of uint8 (N, H, W, C) patches, in their order.
+    def classify(self, patches: Patches, /) -> Predictions:
+        """Predictions of patches, in their order.
 
         Raises:
             RetryableError: it is down or overloaded.
         """
 
-    def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
+    def classify_block(self, pixels: NDArray[np.uint8], /) -> Predictions:
         """Predictions of all windows of a block, uint8 (H, W, C), row by row, a dense step apart.
 
         Raises:
@@ -52,16 +53,16 @@ class Seen:
     Attributes:
         window: where.
         prediction: the belief.
-        pixels: of a window that was a patch of its own; None for one of a block.
+        patch: of a window that was read by itself; None for one of a block.
     """
 
     window: Window
     prediction: Prediction | None
-    pixels: NDArray[np.uint8] | None = None
+    patch: Patch | None = None
 
 
 def see(reader: CaptureReader, classifier: PatchClassifier, skip: int = 0) -> Iterator[list[Seen]]:
-    """All windows of a capture, level by level, a batch of patches or a block at a time.
+    """All windows of a capture, level by level, a batch of patches (also of several levels) or a block at a time.
 
     Args:
         reader: the capture, open.
@@ -69,14 +70,16 @@ def see(reader: CaptureReader, classifier: PatchClassifier, skip: int = 0) -> It
         skip: first windows that are left out; an earlier try has judged them.
     """
     tiling = classifier.manifest.recipe.domain_tiling
-    for level in chosen_levels(reader.capture, tiling):
-        if tiling.dense is not None and tiling.reads_densely(level):
-            planned = list(blocks(level, tiling.tile, tiling.dense))
+    for densely, levels in groupby(chosen_levels(reader.capture, tiling), tiling.reads_densely):
+        if densely and tiling.dense is not None:
+            planned = [block for level in levels for block in blocks(level, tiling.tile, tiling.dense)]
             count = sum(map(len, planned))
             batches = _by_block(reader, planned, classifier, min(skip, count))
         else:
-            count = sum(1 for _ in windows(level, tiling))
-            batches = _by_patch(reader, islice(windows(level, tiling), min(skip, count), None), classifier)
+            several = list(levels)
+            count = sum(1 for level in several for _ in windows(level, tiling))
+            places = chain.from_iterable(windows(level, tiling) for level in several)
+            batches = _by_patch(reader, islice(places, min(skip, count), None), classifier)
         skip = max(0, skip - count)
         yield from batches
 
@@ -97,9 +100,9 @@ def _by_patch(reader: CaptureReader, places: Iterator[Window], classifier: Patch
     while batch := list(islice(patches, size)):
         for patch in batch:
             _check_channels(patch, recipe)
-        asked = [patch.pixels for patch in batch if patch.inspected > 0]
-        told = iter(classifier.classify(np.stack(asked)) if asked else ())
-        yield [Seen(one.window, next(told) if one.inspected > 0 else None, one.pixels) for one in batch]
+        asked = [patch for patch in batch if patch.inspected > 0]
+        told = iter(classifier.classify(together(asked)) if asked else ())
+        yield [Seen(one.window, next(told) if one.inspected > 0 else None, one) for one in batch]
 
 
 def _by_block(
@@ -143,12 +146,12 @@ def _inspected(patch: Patch, block: Block, recipe: Recipe) -> NDArray[np.bool_]:
 
 
 def _check_channels(patch: Patch, recipe: Recipe) -> None:
-    if patch.pixels.shape[2] != recipe.channels:
+    if patch.channels != recipe.channels:
         raise InputError(
             "capture does not fit the bundle",
             where=recipe.name,
             expected=f"{recipe.channels} channels",
-            got=f"{patch.pixels.shape[2]}",
+            got=f"{patch.channels}",
             remedy="route such files to a bundle that was trained on them",
             code="wrong-bundle",
         )

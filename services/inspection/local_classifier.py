@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.classifier import Classifier
 from models.dense import DenseClassifier
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 
@@ -23,9 +24,9 @@ class LocalClassifier:
         """Of the bundle that predicts."""
         return self._classifier.manifest
 
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predict uint8 (N, H, W, C) patches."""
-        return self._classifier.predict(pixels)
+    def classify(self, patches: Patches) -> Predictions:
+        """Predict patches."""
+        return self._classifier.predict(patches)
 
     def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
         """Predict all windows of a block, uint8 (H, W, C)."""

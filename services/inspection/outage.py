@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.domain.errors import ConfigurationError, RetryableError, WaferwatchError
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 from services.exhaustion import Resource
 from services.inspection.judging import PatchClassifier
+
+Asked = TypeVar("Asked")
 
 
 class Classifiers(Protocol):
@@ -51,16 +54,16 @@ class _Guarded:
     classifier: PatchClassifier
     manifest: BundleManifest
 
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        return _told(self.classifier.classify, pixels)
+    def classify(self, patches: Patches) -> Predictions:
+        return _told(self.classifier.classify, patches)
 
     def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:
         return _told(self.classifier.classify_block, pixels)
 
 
-def _told(ask: Callable[[NDArray[np.uint8]], Predictions], pixels: NDArray[np.uint8]) -> Predictions:
+def _told(ask: Callable[[Asked], Predictions], asked: Asked) -> Predictions:
     try:
-        return ask(pixels)
+        return ask(asked)
     except (RetryableError, ConfigurationError) as error:
         raise Outage(error) from error
 

@@ -16,10 +16,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.domain.errors import RetryableError
+from models.domain.scenes import Patches, joined
 from models.domain.verdict import Predictions
 
 
@@ -40,8 +38,8 @@ class Model(Protocol):
     def batch(self) -> int:
         """Patches at once at which it works best now."""
 
-    def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predictions of uint8 (N, H, W, C); blocks."""
+    def predict(self, patches: Patches, /) -> Predictions:
+        """Predictions of patches, in their order; blocks."""
 
 
 @dataclass(order=True, slots=True)
@@ -49,7 +47,7 @@ class _Piece:
     rank: Rank
     arrival: int
     model: Model = field(compare=False)
-    pixels: NDArray[np.uint8] = field(compare=False)
+    patches: Patches = field(compare=False)
     deadline: float = field(compare=False)
     answer: "asyncio.Future[Predictions]" = field(compare=False)
 
@@ -79,41 +77,48 @@ class MicroBatcher:
     async def submit(
         self,
         model: Model,
-        pixels: NDArray[np.uint8],
+        patches: Patches,
         *,
         rank: Rank = Rank.NORMAL,
         timeout_s: float = float("inf"),
     ) -> Predictions:
-        """Predict (N, H, W, C) patches, batched with whoever else waits for the same model.
+        """Predict patches, batched with whoever else waits for the same model.
 
         Args:
             model: that predicts.
-            pixels: one patch or more.
+            patches: one or more.
             rank: who goes first.
             timeout_s: after that the caller is gone: what is not begun then is dropped.
 
         Raises:
             RetryableError: the queue is full, or the time is up.
         """
-        if self._waiting and self._waiting_patches + len(pixels) > self._queue_patches and rank is not Rank.PROBE:
+        if self._waiting and self._waiting_patches + len(patches) > self._queue_patches and rank is not Rank.PROBE:
             raise RetryableError(
                 "classifier is overloaded",
                 expected=f"at most {self._queue_patches} waiting patches",
-                got=str(self._waiting_patches + len(pixels)),
+                got=str(self._waiting_patches + len(patches)),
                 code="overloaded",
             )
         loop = asyncio.get_running_loop()
         size = max(1, model.batch)
         pieces = [
-            _Piece(rank, next(self._arrivals), model, part, loop.time() + timeout_s, loop.create_future())
-            for part in np.split(pixels, range(size, len(pixels), size))
+            _Piece(
+                rank,
+                next(self._arrivals),
+                model,
+                patches[begin : begin + size],
+                loop.time() + timeout_s,
+                loop.create_future(),
+            )
+            for begin in range(0, len(patches), size)
         ]
         for piece in pieces:
             heapq.heappush(self._waiting, piece)
-        self._waiting_patches += len(pixels)
+        self._waiting_patches += len(patches)
         self._start_runners()
         answers = asyncio.gather(*(piece.answer for piece in pieces))  # cancelled with the caller, piece by piece
-        return _joined(await answers)
+        return Predictions.joined(await answers)
 
     def _start_runners(self) -> None:
         for _ in range(min(self._slots - len(self._runners), len(self._waiting))):
@@ -124,10 +129,10 @@ class MicroBatcher:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while batch := self._next_batch(loop.time()):
-            pixels = batch[0].pixels if len(batch) == 1 else np.concatenate([piece.pixels for piece in batch])
-            self._on_batch(len(pixels))
+            patches = joined([piece.patches for piece in batch])
+            self._on_batch(len(patches))
             try:
-                predictions = await loop.run_in_executor(self._threads, batch[0].model.predict, pixels)
+                predictions = await loop.run_in_executor(self._threads, batch[0].model.predict, patches)
             except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, none is swallowed
                 for piece in batch:
                     if not piece.answer.done():
@@ -135,16 +140,12 @@ class MicroBatcher:
                 continue
             start = 0
             for piece in batch:
-                part = slice(start, start := start + len(piece.pixels))
+                part = slice(start, start := start + len(piece.patches))
                 if not piece.answer.done():  # the caller may have given up meanwhile
-                    piece.answer.set_result(
-                        Predictions(
-                            predictions.probabilities[part], predictions.embeddings[part], predictions.novelty[part]
-                        )
-                    )
+                    piece.answer.set_result(predictions[part])
 
     def _next_batch(self, now: float) -> list[_Piece]:
-        """Pieces of one model, one rank and one shape, in order of arrival, up to the model's batch size."""
+        """Pieces of one model, rank, form and shape, in order of arrival, up to the model's batch size."""
         batch: list[_Piece] = []
         size = 0
         while self._waiting:
@@ -152,10 +153,10 @@ class MicroBatcher:
             if not self._is_wanted(piece, now):
                 self._pop()
                 continue
-            if batch and (not _fit(batch[0], piece) or size + len(piece.pixels) > batch[0].model.batch):
+            if batch and (not _fit(batch[0], piece) or size + len(piece.patches) > batch[0].model.batch):
                 break
             batch.append(self._pop())
-            size += len(piece.pixels)
+            size += len(piece.patches)
         return batch
 
     def _is_wanted(self, piece: _Piece, now: float) -> bool:
@@ -167,7 +168,7 @@ class MicroBatcher:
 
     def _pop(self) -> _Piece:
         piece = heapq.heappop(self._waiting)
-        self._waiting_patches -= len(piece.pixels)
+        self._waiting_patches -= len(piece.patches)
         return piece
 
     def close(self) -> None:
@@ -176,14 +177,9 @@ class MicroBatcher:
 
 
 def _fit(one: _Piece, other: _Piece) -> bool:
-    return one.model is other.model and one.rank is other.rank and one.pixels.shape[1:] == other.pixels.shape[1:]
-
-
-def _joined(parts: list[Predictions]) -> Predictions:
-    if len(parts) == 1:
-        return parts[0]
-    return Predictions(
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.embeddings for part in parts]),
-        np.concatenate([part.novelty for part in parts]),
+    return (
+        one.model is other.model
+        and one.rank is other.rank
+        and type(one.patches) is type(other.patches)
+        and one.patches.shape[1:] == other.patches.shape[1:]
     )

@@ -12,6 +12,7 @@ from models.bundle import load_bundle
 from models.classifier import Classifier
 from models.dense import DenseClassifier
 from models.domain.errors import ConfigurationError
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
 from models.pace import tune
 from services.serving.batching import MicroBatcher, Rank
@@ -52,13 +53,13 @@ class ClassifierReplica:
         self._warm = {digest: _load(self._store.folder_of(digest)) for digest in self._store.on_routes()}
 
     async def classify(
-        self, digest: str, pixels: NDArray[np.uint8], timeout_s: float = float("inf"), *, is_shadow: bool = False
+        self, digest: str, patches: Patches, timeout_s: float = float("inf"), *, is_shadow: bool = False
     ) -> Predictions:
-        """Predict uint8 (N, H, W, C) patches with the bundle of this digest.
+        """Predict patches with the bundle of this digest.
 
         Args:
             digest: of the bundle.
-            pixels: at least one patch.
+            patches: at least one.
             timeout_s: how long the caller waits; what is not begun by then is not computed.
             is_shadow: a challenger's look: everything else goes first.
 
@@ -68,7 +69,7 @@ class ClassifierReplica:
         """
         classifier = await self._bundle(digest)
         rank = Rank.SHADOW if is_shadow else Rank.NORMAL
-        return await self._batcher.submit(classifier, pixels, rank=rank, timeout_s=timeout_s)
+        return await self._batcher.submit(classifier, patches, rank=rank, timeout_s=timeout_s)
 
     async def classify_block(self, digest: str, pixels: NDArray[np.uint8]) -> Predictions:
         """Predict all windows of a block, uint8 (H, W, C), with the bundle of this digest.

@@ -9,6 +9,7 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from models.domain.errors import RetryableError, WaferwatchError
+from models.domain.scenes import Patches
 from models.domain.verdict import Predictions
 from models.manifest import BundleManifest
 
@@ -32,15 +33,15 @@ class RemoteClassifier:
         self._is_shadow = is_shadow
         self.manifest = manifest
 
-    def classify(self, pixels: NDArray[np.uint8]) -> Predictions:
-        """Predict uint8 (N, H, W, C) patches.
+    def classify(self, patches: Patches) -> Predictions:
+        """Predict patches.
 
         Raises:
             RetryableError: no replica answered in time, one died with the call, or all are overloaded.
             WaferwatchError: whatever the classifier itself raised.
         """
         return self._ask(
-            self._handle.classify.remote(self.manifest.ref.digest, pixels, self._timeout_s, is_shadow=self._is_shadow)
+            self._handle.classify.remote(self.manifest.ref.digest, patches, self._timeout_s, is_shadow=self._is_shadow)
         )
 
     def classify_block(self, pixels: NDArray[np.uint8]) -> Predictions:

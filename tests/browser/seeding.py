@@ -198,7 +198,8 @@ def _verdict(rng: np.random.Generator, reader: PointReader, window: Window, patt
     sure = float(rng.uniform(0.72, 0.995))
     novelty = float(rng.uniform(0.2, 1.5))
     if window.level.index > 0:
-        density = reader.points.index.count(window).sum() / max(1, len(reader.points)) * (window.level.height / 64) ** 2
+        share = len(reader.points.index.located(window)) / max(1, len(reader.points))
+        density = share * (window.level.height / 64) ** 2
         pattern = pattern if density > 2.2 else NORMAL
     if pattern in UNKNOWN_PATTERNS:
         return Verdict(window, None, 0.55, 3.2, Reason.NOVEL, rival, "Ring", 0.21)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from models.bundle import Bundle
 from models.classifier import Classifier
 from models.domain.errors import ConfigurationError, InputError
+from models.domain.patch import Scene
+from models.domain.scenes import Scenes
 from models.domain.verdict import Labels
 from models.network import Outputs
 from models.views import SYMMETRIES
@@ -133,6 +135,19 @@ def test_a_batch_that_does_not_fit_is_split(make_bundle: MakeBundle) -> None:
     refused = narrow.refused
     cramped.predict(pixels)
     assert narrow.refused == refused, "the size that fits was not remembered"
+
+
+def test_scenes_are_judged_as_their_pixels(make_bundle: MakeBundle) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [
+        Scene(rng.integers(0, 1024, rng.integers(0, 90), np.int32), np.full((32, 32), rng.integers(256), np.uint8))
+        for _ in range(100)
+    ]
+    classifier = Classifier(make_bundle(views=SYMMETRIES[:3]))
+    expected = classifier.predict(np.stack([scene.drawn() for scene in scenes]))
+    for room in (100, 10):
+        classifier.network = Cramped(classifier.network, room)  # type: ignore[assignment]
+        same(classifier.predict(Scenes.of(scenes)), expected)
 
 
 def test_no_room_for_one_patch_is_an_error(make_bundle: MakeBundle) -> None:

@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.domain.errors import ConfigurationError
+from models.domain.patch import COUNT_TO_DENSITY
 from models.domain.tiling import Level, Window
 from pipelines.dataset.import_ import ImportOptions, import_dataset
 from pipelines.dataset.loading import load_patches
 from pipelines.dataset.samples import DatasetKind, Sample, payloads, schema, to_row
-from pipelines.ingestion.rendering import COUNT_TO_DENSITY, render_dies
+from pipelines.ingestion.rendering import render_dies
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
 

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.domain.patch import DENSITY_FULL
+from models.domain.patch import COUNT_TO_DENSITY, DENSITY_FULL
 from models.domain.tiling import Level, Window
 from pipelines.dataset.places import DefectPlaces
-from pipelines.ingestion.rendering import COUNT_TO_DENSITY, render_points
+from pipelines.ingestion.rendering import render_points
 from pipelines.ingestion.wafer_maps import PointMap
 
 

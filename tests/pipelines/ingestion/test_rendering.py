@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.capture import Capture, CaptureKind
-from models.domain.patch import DENSITY_FULL
+from models.domain.patch import COUNT_TO_DENSITY, DENSITY_FULL
 from models.domain.tiling import Level, Tiling, Window, plan, pyramid, windows
-from pipelines.ingestion import rendering
-from pipelines.ingestion.point_index import count
+from pipelines.ingestion.point_index import located
 from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
 from pipelines.ingestion.wafer_maps import DieGrid, DieMap, PointMap
 
@@ -28,6 +27,15 @@ def whole(size: int = 64) -> Window:
     return Window(Level(0, size, size), 0, 0, size, size)
 
 
+def counts(place: np.ndarray, window: Window) -> np.ndarray:
+    return np.bincount(place, minlength=window.height * window.width).reshape(window.height, window.width)
+
+
+def of_level(points: PointMap, level: Level) -> np.ndarray:
+    window = Window(level, 0, 0, level.height, level.width)
+    return counts(located(*points.positions, window), window)
+
+
 def round_dies(rows: int, columns: int) -> np.ndarray:
     y = (np.arange(rows) + 0.5) / rows * 2 - 1
     x = (np.arange(columns) + 0.5) / columns * 2 - 1
@@ -36,7 +44,7 @@ def round_dies(rows: int, columns: int) -> np.ndarray:
 
 def test_density_follows_the_formula() -> None:
     n = np.arange(2000)
-    table = rendering.COUNT_TO_DENSITY[np.minimum(n, DENSITY_FULL)]
+    table = COUNT_TO_DENSITY[np.minimum(n, DENSITY_FULL)]
     exact = np.minimum(255 * np.log1p(n) / math.log1p(1023), 255)
     assert np.abs(table - exact).max() <= 0.5 + 1e-4
     assert table[0] == 0
@@ -63,17 +71,17 @@ def test_a_defect_lies_where_the_file_says() -> None:
 def test_windows_show_the_level_and_no_defect_is_lost(n: int, tile: int, overlap: int, level: int, seed: int) -> None:
     points = scattered(n, seed)
     raster = pyramid(WAFER, tile)[level]
-    drawn = count(*points.positions, Window(raster, 0, 0, raster.height, raster.width))
+    drawn = of_level(points, raster)
     assert drawn.sum() == n
     for window in windows(raster, Tiling(tile, min(overlap, tile - 1))):
         place = np.s_[window.top : window.bottom, window.left : window.right]
-        np.testing.assert_array_equal(points.index.count(window), drawn[place])
+        np.testing.assert_array_equal(counts(points.index.located(window), window), drawn[place])
 
 
 def test_a_coarser_level_adds_up_the_finer_one() -> None:
     points = scattered(5000)
     levels = pyramid(WAFER, 64)
-    coarse, fine = (count(*points.positions, Window(lv, 0, 0, lv.height, lv.width)) for lv in levels[1:3])
+    coarse, fine = (of_level(points, level) for level in levels[1:3])
     np.testing.assert_array_equal(coarse, fine.reshape(128, 2, 128, 2).sum(axis=(1, 3)))
 
 
@@ -89,7 +97,7 @@ def test_a_window_that_overhangs_is_padded_as_not_inspected() -> None:
     patch = render_points(points, Window(level, 0, 0, 64, 64))
     assert not patch.pixels[40:].any()
     assert not patch.pixels[:, 40:].any()
-    assert count(*points.positions, patch.window).sum() == 500
+    assert len(located(*points.positions, patch.window)) == 500
 
 
 def test_the_whole_disc_is_inspected_unless_the_file_says_less() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.domain.errors import ConfigurationError
+from models.domain.patch import COUNT_TO_DENSITY
 from models.domain.verdict import Labels
 from models.network import build_network
 from models.preprocessing import share
@@ -16,7 +17,6 @@ from models.training_recipe import AugmentationRecipe
 from models.views import SYMMETRIES, see
 from pipelines.dataset.places import DefectPlaces
 from pipelines.dataset.samples import DatasetKind
-from pipelines.ingestion.rendering import COUNT_TO_DENSITY
 from pipelines.ingestion.wafer_maps import PointMap
 from pipelines.training.augmentation import Augmenter
 from pipelines.training.defects import Defects

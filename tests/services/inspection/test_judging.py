@@ -1,19 +1,23 @@
 """Deep levels and large images are judged in blocks: the same verdicts as window by window, whatever the blocks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain import blocks
 from models.domain.capture import Capture, CaptureKind
 from models.domain.patch import Patch
+from models.domain.scenes import Patches, Scenes
 from models.domain.tiling import Window
-from models.domain.verdict import Reason, Verdict
+from models.domain.verdict import Predictions, Reason, Verdict
+from models.drawing import drawn
 from models.manifest import BundleManifest
 from models.recipe import CountRecipe
+from pipelines.ingestion import PointMap, PointReader
 from services.inspection import inspect, judging
 from tests.services.inspection.faking import STRANGE, FakeClassifier, manifest
 
@@ -107,6 +111,34 @@ def test_an_image_nobody_inspected_is_not_asked_about() -> None:
     classifier = FakeClassifier(manifest(levels=(-1,), dense=1))
     assert {one.reason for one in inspect(reader, classifier).verdicts} == {Reason.NOT_INSPECTED}
     assert classifier.batches == []
+
+
+def test_the_levels_of_a_wafer_are_asked_about_together_as_scenes() -> None:
+    """And the verdicts are those of its pixels."""
+
+    @dataclass
+    class Recording(FakeClassifier):
+        asked: list[type] = field(default_factory=list)
+
+        def classify(self, patches: Patches) -> Predictions:
+            self.asked.append(type(patches))
+            return super().classify(drawn(patches, torch.from_numpy).numpy())
+
+    base = manifest(channels=2)
+    tiling = base.recipe.tiling.model_copy(update={"tile": 32, "levels": (0, 1, 2)})
+    wafer_recipe = base.recipe.model_copy(update={"kind": CaptureKind.WAFER, "tiling": tiling})
+    x, y = np.random.default_rng(0).uniform(-1e5, 1e5, (2, 30)).astype(np.float32)
+    capture = Capture(id="a" * 64, kind=CaptureKind.WAFER, name="w", height=3e5, width=3e5)
+    reader = PointReader(capture, PointMap(x, y, 3e5))
+    classifier = Recording(replace(base, recipe=wafer_recipe))
+    found = inspect(reader, classifier)
+    assert classifier.asked == [Scenes]
+    by_hand = FakeClassifier(classifier.manifest).classify(
+        np.stack([reader.read(one.window).pixels for one in found.verdicts if one.reason is not Reason.NOT_INSPECTED])
+    )
+    stated = [one.confidence for one in found.verdicts if one.reason is not Reason.NOT_INSPECTED]
+    np.testing.assert_allclose(stated, by_hand.probabilities.max(1))
+    assert len(found.verdicts) == 1 + 4 + 16
 
 
 def test_objects_are_stated_and_counted() -> None:

@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from models.domain.errors import RetryableError
+from models.domain.patch import Scene
+from models.domain.scenes import Patches, Scenes
 from models.domain.verdict import Predictions
+from models.drawing import drawn
 from services.serving.batching import MicroBatcher, Rank
 
 
@@ -51,8 +55,25 @@ def run(model: SlowModel, *calls: Callable[[MicroBatcher], Awaitable[Predictions
     return asyncio.run(scenario())
 
 
-def call(model: SlowModel, pixels: NDArray[np.uint8], **options: object) -> Callable[[MicroBatcher], Awaitable[object]]:
-    return lambda batcher: batcher.submit(model, pixels, **options)  # type: ignore[arg-type]
+def call(model: SlowModel, asked: Patches, **options: object) -> Callable[[MicroBatcher], Awaitable[object]]:
+    return lambda batcher: batcher.submit(model, asked, **options)  # type: ignore[arg-type]
+
+
+def test_scenes_share_a_batch_with_scenes_alone() -> None:
+    class Drawing(SlowModel):
+        def predict(self, patches: Patches) -> Predictions:
+            return super().predict(drawn(patches, torch.from_numpy).numpy())
+
+    def scenes(place: int, count: int) -> Scenes:
+        return Scenes.of([Scene(np.full(5, place, np.int32), np.full((4, 4), 7, np.uint8))] * count)
+
+    model = Drawing(batch=4)
+    calls = [scenes(0, 1), scenes(1, 2), patches(3, 2), scenes(2, 6)]
+    answers = run(model, *(call(model, one) for one in calls))
+    assert model.sizes == [1, 2, 2, 4, 2]
+    for asked, answer in zip(calls, answers, strict=True):
+        means = drawn(asked, torch.from_numpy).numpy().mean(axis=(1, 2, 3), dtype=np.float32)
+        np.testing.assert_array_equal(answer.novelty, means)  # type: ignore[attr-defined]
 
 
 def test_calls_that_wait_share_a_batch_and_get_their_own_answers() -> None:
