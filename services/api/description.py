@@ -31,6 +31,11 @@ _PROBLEM = {
         "got": {"type": "string", "examples": ["9f2c"]},
         "remedy": {"type": "string", "examples": ["see /api/v1/inspections"]},
         "retry_after_s": {"type": "integer", "description": "When to ask again, seconds.", "examples": [3]},
+        "request_id": {
+            "type": "string",
+            "description": "The service's log has more under it; also in the header X-Request-ID.",
+            "examples": ["4bf92f3577b34da6a3ce929d0e0e4736"],
+        },
     },
 }
 _BINARY = {".png": "image/png", "/points": "application/octet-stream", "/klarf": "application/octet-stream"}
@@ -45,6 +50,11 @@ _ALWAYS = {
     "403": "The role is missing, or the request came through a foreign page.",
     "429": "Too many requests; `Retry-After` says when to ask again.",
     "503": "The database, the disk or the queue cannot take it now; `Retry-After` says when to ask again.",
+}
+_REQUEST_ID = {
+    "description": "Names the request: in the service's log, in its journal, in problems.",
+    "schema": {"type": "string"},
+    "example": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
 _SAMPLES: dict[str, Any] = {"string": "text", "integer": 1, "number": 0.5, "boolean": True}
 _FORMATS = {"date-time": "2026-03-01T12:00:00Z", "binary": "(the file)"}
@@ -67,12 +77,15 @@ def describe(app: FastAPI) -> Schema:
             for part in schema.get("properties", {}).values():
                 if part.pop("contentMediaType", None) is not None:
                     part["format"] = "binary"  # the older word for a file, which generators of clients know
+        document["components"]["headers"] = {"RequestId": _REQUEST_ID}
         document["components"]["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "`waferwatch token create`, or your account."}
         }
         doors: Doors = app.state.doors
         for path, method, operation in _operations(document):
             _complete(operation, path, doors.needs_at(path, method), schemas)
+            for answer in operation["responses"].values():
+                answer.setdefault("headers", {})["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.domain.errors import InputError, RetryableError, WaferwatchError
 from services.alerting.handling import StaleAlert
 from services.exhaustion import ExhaustedError, exhaustion_in
+from services.telemetry.request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = 3
@@ -138,7 +138,8 @@ def respond(request: Request, problem: Problem, page: ProblemPage | None) -> Res
     if page is not None and wants_page:
         response = page(request, problem)
     else:
-        body = {key: value for key, value in asdict(problem).items() if value not in ("", None)}
+        parts = {**asdict(problem), "request_id": current_request_id()}
+        body = {key: value for key, value in parts.items() if value not in ("", None)}
         response = JSONResponse({"type": "about:blank", **body}, problem.status, media_type=MEDIA_TYPE)
     if problem.retry_after_s is not None:
         response.headers["Retry-After"] = str(problem.retry_after_s)
@@ -185,7 +186,7 @@ def handle_errors(app: FastAPI, page: ProblemPage | None) -> None:
 
 
 class LastResort:
-    """Answers what nobody foresaw with 500 and a reference; the log has the traceback under it, the answer has not."""
+    """Answers what nobody foresaw with 500; the log has the traceback under the request's id, the answer has not."""
 
     def __init__(self, app: ASGIApp, page: ProblemPage | None) -> None:
         self.app = app
@@ -205,10 +206,10 @@ class LastResort:
         except Exception:
             if scope["type"] != "http" or began:
                 raise
-            request, reference = Request(scope), uuid4().hex[:12]
-            _log.exception("%s %s: unforeseen [%s]", request.method, request.url.path, reference)
-            detail = f"something unforeseen happened; the log has it under {reference}"
-            problem = Problem(500, "unforeseen", "unforeseen error", detail, where=reference)
+            request = Request(scope)
+            _log.exception("%s %s: unforeseen", request.method, request.url.path)
+            detail = "something unforeseen happened; the service's log has it under the id of this request"
+            problem = Problem(500, "unforeseen", "unforeseen error", detail)
             await respond(request, problem, self.page)(scope, receive, send)
 
 

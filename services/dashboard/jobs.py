@@ -81,10 +81,11 @@ def give_up(job_id: int, wired: Wired, caller: Caller, back: Annotated[str, Form
 
 @routes.post("/jobs/{job_id}/retry")
 @needs(Role.OPERATOR)
-def try_again(job_id: int, wired: Wired) -> Response:
+def try_again(job_id: int, wired: Wired, caller: Caller) -> Response:
     """Give a file in quarantine another try."""
     with wired.database.write() as session:
         retry(session, job_id)
+        write_down(session, actor=caller.name, deed="job retried", subject=f"job {job_id}")
     return _back(wired, job_id)
 
 

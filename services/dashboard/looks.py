@@ -16,6 +16,7 @@ from services.api.pulse import Beat
 from services.api.wiring import Wiring
 from services.dashboard import words
 from services.dashboard.permits import Permits
+from services.telemetry.request_id import current_request_id
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -76,7 +77,8 @@ def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     if problem.status == 401:
         return login_page(request, problem)
     title = _TITLES.get(problem.status, "That did not work")
-    return page(request, "problem.html", None, {"problem": problem, "title": title}, problem.status)
+    context = {"problem": problem, "title": title, "request_id": current_request_id()}
+    return page(request, "problem.html", None, context, problem.status)
 
 
 def login_page(request: Request, problem: Problem | None, back: str = "") -> HTMLResponse:

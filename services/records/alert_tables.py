@@ -90,6 +90,8 @@ class AlertEventRow(Base):
     before: Mapped[AlertState | None]
     after: Mapped[AlertState]
     note: Mapped[str]
+    request: Mapped[str | None]
+    """Id of the request that did it; None for the service's own doing, and for rows of before there were ids."""
     previous_hash: Mapped[Sha256]
     hash: Mapped[Sha256]
 

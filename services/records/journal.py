@@ -13,6 +13,7 @@ from services.records.access_tables import JournalRow
 from services.records.chain import START, link
 from services.records.quality import Span
 from services.records.session import ReadSession, WriteSession, now
+from services.telemetry.request_id import current_request_id
 
 _LOCK = 0x6A6F75726E  # "journ": one writer at a time on PostgreSQL, as SQLite has anyway
 
@@ -48,8 +49,11 @@ def write_down(session: WriteSession, *, actor: str, deed: str, subject: str, **
         actor: who.
         deed: what, in a word or two: 'user added'.
         subject: to what.
-        detail: what else matters, as JSON knows it, such as `before` and `after`; never a secret.
+        detail: what else matters, as JSON knows it, such as `before` and `after`; never a secret. The id of the request
+            that is being served is added.
     """
+    if (request := current_request_id()) is not None:
+        detail["request"] = request
     if session.get_bind().dialect.name != "sqlite":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = session.scalars(select(JournalRow).order_by(JournalRow.number.desc()).limit(1)).first()

@@ -43,7 +43,7 @@ _PARTS = (
        FROM generate_series(1, :n / 100) i""",
     """INSERT INTO alert_occurrence SELECT fingerprint, encode(sha256(('c' || id * 100 - k)::bytea), 'hex'), id,
        encode(sha256(('i' || id * 100 - k)::bytea), 'hex'), last_seen FROM alert, generate_series(0, 9) k""",
-    """INSERT INTO alert_event SELECT id, 0, first_seen, 'waferwatch', NULL, 'open', '', '', '' FROM alert""",
+    """INSERT INTO alert_event SELECT id, 0, first_seen, 'waferwatch', NULL, 'open', '', '', '', NULL FROM alert""",
     """INSERT INTO outbox (event_id, channel, alert_id, body, created_at, not_before, attempts, fence, sent_at)
        SELECT fingerprint, 'webhook', id, '{}', first_seen, first_seen, 1, 1, first_seen FROM alert""",
     # What people did: words about every fifth capture of the first half, of two people about half of those.
