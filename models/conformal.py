@@ -127,13 +127,17 @@ def thresholds_by_class(
         weights: (n,), as for `threshold`.
 
     Returns:
-        Thresholds of the classes that have enough windows for a promise; the others fall back on the common one.
+        Thresholds of the classes that have windows at all; the others fall back on the common one. A class with too few
+        for the promise gets the common one too, but none of its own windows are refused: n windows promise 1 / (n + 1).
     """
     scores, classes = np.asarray(calibration), np.asarray(predicted)
     counts = np.ones(len(scores)) if weights is None else np.asarray(weights)
-    enough = math.ceil(1 / budget)
-    return {
-        name: threshold(scores[classes == index], budget, counts[classes == index])
-        for index, name in enumerate(names)
-        if int((classes == index).sum()) >= enough
-    }
+    enough, common = math.ceil(1 / budget), threshold(scores, budget, counts)
+    thresholds = {}
+    for index, name in enumerate(names):
+        own = classes == index
+        if own.sum() >= enough:
+            thresholds[name] = threshold(scores[own], budget, counts[own])
+        elif own.any():
+            thresholds[name] = max(common, float(scores[own].max()))
+    return thresholds

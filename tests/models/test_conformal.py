@@ -53,11 +53,22 @@ def test_each_class_keeps_its_own_promise() -> None:
     predicted = np.repeat([0, 1, 2], [2000, 2000, 19])  # 20 would be enough for 5 %
     scores = generator.normal(size=4019) + 5 * (predicted == 1)
     own = thresholds_by_class(scores, predicted, ["easy", "odd", "rare"], 0.05)
-    assert set(own) == {"easy", "odd"}
+    assert set(own) == {"easy", "odd", "rare"}
     for index, name in enumerate(("easy", "odd")):
         assert (scores[predicted == index] > own[name]).mean() == pytest.approx(0.05, abs=0.001)
     common = threshold(scores, 0.05)
     assert (scores[predicted == 1] > common).mean() > 0.09
+    assert own["rare"] == max(common, scores[predicted == 2].max())
+
+
+def test_a_strange_class_too_small_for_a_promise_is_not_refused_as_a_whole() -> None:
+    generator = np.random.default_rng(0)
+    predicted = np.repeat([0, 1, 2], [2000, 8, 0])
+    scores = generator.normal(size=2008) + 5 * (predicted == 1)
+    assert (scores[predicted == 1] > threshold(scores, 0.02)).all()
+    own = thresholds_by_class(scores, predicted, ["usual", "strange", "never seen"], 0.02)
+    assert not (scores[predicted == 1] > own["strange"]).any()
+    assert "never seen" not in own
 
 
 def test_tail_p_values_go_on_falling_beyond_the_strangest_known() -> None:
