@@ -88,6 +88,12 @@ class PatchSet:
         return np.concatenate([self.targets, nothing], axis=1)
 
     @property
+    def stratum_names(self) -> tuple[str, ...]:
+        """Of the columns of `strata`."""
+        names = self.labels.names
+        return names if self.labels.exclusive else (*names, self.labels.normal or "nothing")
+
+    @property
     def counts(self) -> NDArray[np.int64]:
         """(K,), patches of each class."""
         counts: NDArray[np.int64] = self.targets.sum(0, dtype=np.int64)

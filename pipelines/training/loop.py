@@ -102,13 +102,11 @@ class Fit:
         weights: of the best epoch, by name, on the CPU.
         curves: one record per epoch.
         best_epoch: the one the weights are from.
-        frequencies: (K',), share of the patches drawn in the first epoch that had each class, by `PatchSet.strata`.
     """
 
     weights: dict[str, Tensor]
     curves: tuple[EpochRecord, ...]
     best_epoch: int
-    frequencies: NDArray[np.float64]
 
 
 def fit(job: Job, state: State, observers: tuple[Observer, ...] = (), team: Team = ALONE) -> Fit:
@@ -139,8 +137,7 @@ def fit(job: Job, state: State, observers: tuple[Observer, ...] = (), team: Team
                 state.drops, state.dropped_at = state.drops + 1, record.epoch
             for observer in observers:
                 observer.on_epoch(record, state)
-    frequencies = imbalance.frequencies(job.train.strata, run.drawn(0))
-    return Fit(state.best_weights, tuple(state.curves), state.best_epoch, frequencies)
+    return Fit(state.best_weights, tuple(state.curves), state.best_epoch)
 
 
 def precision_of(recipe: TrainingRecipe, device: torch.device) -> torch.dtype:
@@ -251,6 +248,7 @@ class _Run:
         self.team.share_statistics(self.state.network)
         trained = time.perf_counter() - began
         valid = self._validate()
+        shown = imbalance.frequencies(self.job.train.strata, drawn)
         return EpochRecord(
             epoch=number,
             loss=total / self.steps,
@@ -259,6 +257,7 @@ class _Run:
             rate=rate,
             seconds=time.perf_counter() - began,
             augmentation=augmenting / trained,
+            drawn=dict(zip(self.job.train.stratum_names, map(float, shown), strict=True)),
         )
 
     def _loss(self, drawn: NDArray[np.int64]) -> Loss:

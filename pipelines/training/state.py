@@ -7,6 +7,7 @@ A checkpoint is no bundle: it belongs to one run and is deleted when the run is 
 import math
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class EpochRecord:
         rate: learning rate of its last step.
         seconds: of wall clock.
         augmentation: share of the training time spent augmenting.
+        drawn: effective class frequencies: the share of the patches shown that had each class.
     """
 
     epoch: int
@@ -41,6 +43,7 @@ class EpochRecord:
     rate: float
     seconds: float
     augmentation: float
+    drawn: Mapping[str, float]
 
 
 @dataclass(slots=True, eq=False)

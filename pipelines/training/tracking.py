@@ -75,6 +75,7 @@ class Tracker:
                 "rate": record.rate,
                 "seconds": record.seconds,
                 "augmentation_share": record.augmentation,
+                **{f"drawn.{name}": share for name, share in record.drawn.items()},
             },
             step=record.epoch,
         )

@@ -183,8 +183,6 @@ class _Run:
         if tracker is not None:
             tracker.figures({f"test.{name}": value for name, value in report.figures.items()})
             tracker.figures({f"calibration.{name}": value for name, value in calibrated.figures.items()})
-            shares = zip(_stratum_names(job), found.frequencies, strict=True)
-            tracker.figures({f"drawn.{name}": float(share) for name, share in shares})
             tracker.files(self.directory / REPORT, REPORT)
         self._checkpoint.unlink(missing_ok=True)
         return Trained(self.directory, manifest, report, diagnosis, tracker.run_id if tracker else None, review)
@@ -283,12 +281,12 @@ def _refusals(figures: Mapping[str, float]) -> str:
 
 def _drawn(job: Job, found: Fit) -> str:
     """Effective class frequencies beside the true ones, for the card."""
-    true = job.train.strata.mean(0)
+    first, last = found.curves[0].drawn, found.curves[-1].drawn
     shares = (
-        f"{name} {drawn:.1%} ({share:.1%})"
-        for name, drawn, share in zip(_stratum_names(job), found.frequencies, true, strict=True)
+        f"{name} {first[name]:.1%}, {last[name]:.1%} ({share:.1%})"
+        for name, share in zip(job.train.stratum_names, job.train.strata.mean(0), strict=True)
     )
-    return f"Drawn in the first epoch, and how often they occur in the training split: {', '.join(shares)}."
+    return f"Drawn in the first and the last epoch (and how often in the training split): {'; '.join(shares)}."
 
 
 def _troubles(review: Review) -> list[str]:
@@ -308,11 +306,6 @@ def _views(figures: Mapping[str, float], views: int) -> list[str]:
 
 def _best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _stratum_names(job: Job) -> list[str]:
-    names = list(job.train.labels.names)
-    return names if job.train.labels.exclusive else [*names, job.train.labels.normal or "nothing"]
 
 
 def _check(recipe: Recipe, dataset: DatasetManifest) -> None:

@@ -9,7 +9,7 @@ from pipelines.training.state import EpochRecord
 
 def curves(losses: list[float], valid: list[float], scores: list[float]) -> list[EpochRecord]:
     rows = zip(losses, valid, scores, strict=True)
-    return [EpochRecord(i, a, b, c, 0.001, 1.0, 0.05) for i, (a, b, c) in enumerate(rows)]
+    return [EpochRecord(i, a, b, c, 0.001, 1.0, 0.05, {}) for i, (a, b, c) in enumerate(rows)]
 
 
 FALLING = [1, 0.6, 0.4, 0.3, 0.29, 0.29]

@@ -70,7 +70,17 @@ def test_it_learns(patches: PatchSet) -> None:
     assert found.curves[-1].loss < 0.5 * found.curves[0].loss
     assert max(record.score for record in found.curves) > 0.8
     assert found.best_epoch == max(range(8), key=lambda epoch: found.curves[epoch].score)
-    assert found.frequencies.sum() == pytest.approx(1)
+    for record in found.curves:
+        assert tuple(record.drawn) == patches.labels.names
+        assert sum(record.drawn.values()) == pytest.approx(1)
+
+
+def test_what_each_epoch_shows_is_recorded(patches: PatchSet) -> None:
+    recipe = small(epochs=3, samples_per_epoch=256, sampler="progressive")
+    first, _, last = fit(job(recipe, patches), start(recipe)).curves
+    natural = patches.counts / patches.counts.sum()
+    assert list(first.drawn.values()) == pytest.approx(natural, abs=0.02)
+    assert list(last.drawn.values()) == pytest.approx([1 / len(natural)] * len(natural), abs=0.02)
 
 
 @pytest.mark.parametrize(
