@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +38,7 @@ class Site:
     database: Database
     seeder: Seeder
     settings: Settings
+    models: FakeModels
 
 
 @dataclass(slots=True)
@@ -65,13 +67,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
-    """A fresh service without any data."""
-    shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
-    settings = Settings(home=tmp_path)
+@contextmanager
+def a_site(folder: Path, sqlite_template: Path, **given: object) -> Iterator[Site]:
+    """A fresh service without any data; `given` are settings."""
+    shutil.copy(sqlite_template, folder / "waferwatch.db")
+    settings = Settings(home=folder, **given)  # type: ignore[arg-type]
     database = Database(settings.database_url)
-    seeder = Seeder(settings, database)
+    seeder, models = Seeder(settings, database), FakeModels()
 
     def accept(content: BinaryIO, *, name: str, sender: str, arrival: str | None) -> Accepted:
         sha256, job_id = seeder.taken_in(content.read().decode(), name)
@@ -83,19 +85,25 @@ def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
         accept=accept,
         opener=opened,
         metrics=Metrics(CollectorRegistry()),
-        models_known=FakeModels(),
+        models_known=models,
     )
     with served(app) as url:
-        yield Site(url, database, seeder, settings)
+        yield Site(url, database, seeder, settings, models)
     database.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, sqlite_template: Path) -> Iterator[Site]:
+    with a_site(tmp_path, sqlite_template) as started:
+        yield started
 
 
 Visit = Callable[..., Watched]
 
 
-@pytest.fixture
-def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
-    """Opens watched pages; at the end of the test none of them may have complained."""
+@contextmanager
+def visits(chromium: Browser, site: Site) -> Iterator[Visit]:
+    """Opens watched pages; at the end none of them may have complained."""
     opened_pages: list[Watched] = []
 
     def start(**options: object) -> Watched:
@@ -116,3 +124,9 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
     for watched in opened_pages:
         watched.page.context.close()
     assert [complaint for watched in opened_pages for complaint in watched.complaints] == []
+
+
+@pytest.fixture
+def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
+    with visits(chromium, site) as start:
+        yield start

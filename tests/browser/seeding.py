@@ -19,9 +19,10 @@ from PIL import Image
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError
 from models.domain.heat import HeatMap
-from models.domain.inspection import BundleRef, Inspection
+from models.domain.inspection import BundleRef, Inspection, Looks
 from models.domain.tiling import Level, Tiling, Window, plan
 from models.domain.verdict import Reason, Verdict
+from models.shape import shape_of
 from pipelines.ingestion import CaptureReader, PointReader, open_captures
 from pipelines.simulate import NORMAL, PATTERNS, UNKNOWN_PATTERNS, sample
 from services.alerting.occurrences import raise_alerts
@@ -100,6 +101,8 @@ class Seeder:
     def __init__(self, settings: Settings, database: Database) -> None:
         settings.make_folders()
         self.settings, self.database = settings, database
+        self.bundle = BUNDLE
+        """Which is said to have judged."""
 
     def gallery(self, patterns: Sequence[str], seed: int = 1) -> list[str]:
         """One wafer of each pattern, over the steps in turn; the ids of their inspections."""
@@ -118,9 +121,12 @@ class Seeder:
         (reader,) = opened(self.settings.spool_dir / sha256)
         assert isinstance(reader, PointReader)
         rng = np.random.default_rng(wafer.seed)
-        windows = plan(reader.capture, Tiling(64, 0, tuple(wafer.levels)))
+        windows = list(plan(reader.capture, Tiling(64, 0, tuple(wafer.levels))))
         verdicts = tuple(_verdict(rng, reader, window, wafer.pattern) for window in windows)
-        found = Inspection(reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), float(rng.uniform(0.1, 0.6)))
+        looks = Looks(_place(wafer.pattern), shape_of(reader.read(windows[0]).pixels))
+        found = Inspection(
+            reader.capture, self.bundle, verdicts, NORMAL, datetime.now(UTC), float(rng.uniform(0.1, 0.6)), looks
+        )
         return self._recorded(found, sha256, job_id)
 
     def pictured(self, px: int = 3000) -> str:
@@ -135,9 +141,8 @@ class Seeder:
         verdicts = tuple(
             Verdict(one, "car" if k % 3 else NORMAL, 0.9, 0.4, Reason.CONFIDENT, "car") for k, one in enumerate(windows)
         )
-        found = Inspection(
-            reader.capture, BUNDLE, verdicts, NORMAL, datetime.now(UTC), 1.2, heat=_heat(windows[-1].level)
-        )
+        heat = _heat(windows[-1].level)
+        found = Inspection(reader.capture, self.bundle, verdicts, NORMAL, datetime.now(UTC), 1.2, heat=heat)
         return self._recorded(found, sha256, job_id)
 
     def _recorded(self, found: Inspection, sha256: str, job_id: int) -> str:
@@ -146,7 +151,9 @@ class Seeder:
             assert lease is not None
             assert lease.job_id == job_id
             moment = now(session)
-            add_inspection(session, found, sha256=sha256, job_id=job_id, fence=lease.fence, at=moment)
+            add_inspection(
+                session, found, sha256=sha256, job_id=job_id, fence=lease.fence, at=moment, rule="all", route="champion"
+            )
             raise_alerts(session, evaluate(found), at=moment)
             complete(session, lease)
         return found.id
@@ -206,3 +213,8 @@ def _verdict(rng: np.random.Generator, reader: PointReader, window: Window, patt
     if pattern == UNSURE:
         return Verdict(window, None, 0.47, 1.1, Reason.UNSURE, "Ring", "Donut", 0.41)
     return Verdict(window, pattern, sure, novelty, Reason.CONFIDENT, pattern, rival, (1 - sure) * 0.7)
+
+
+def _place(pattern: str) -> NDArray[np.float32]:
+    """Where a pattern lies in the latent space."""
+    return np.random.default_rng(list(pattern.encode())).standard_normal(8).astype(np.float32)
