@@ -1,9 +1,10 @@
 """Pages about people: the account (own password, logins, tokens), and for admins the users and all tokens."""
 
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from models.domain.errors import InputError
 from services.access import logins, passwords, tokens, users
@@ -13,11 +14,10 @@ from services.api.paging import PageCursor
 from services.api.problems import ForbiddenError
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.logging_in import browser_of
-from services.dashboard.looks import address, page
+from services.dashboard.looks import address, go_to, page
 from services.records.access_tables import UserRow
 from services.records.views import Cursor
 
-SEE_OTHER = 303
 SHOWN = 100
 """Users and tokens of one page."""
 DAYS = (30, 90, 365)
@@ -25,17 +25,36 @@ DAYS = (30, 90, 365)
 routes = APIRouter(include_in_schema=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody is in the lists of users and tokens; forms carry it along, so that they lead back there."""
+
+    people: Cursor | None
+    tokens: Cursor | None
+
+    def __str__(self) -> str:
+        """What stands behind the path of an address."""
+        return address("", people=self.people, cursor=self.tokens)
+
+
+def _place(cursor: PageCursor = None, people: Annotated[str, Query(max_length=400)] = "") -> Place:
+    return Place(Cursor.parse(people) if people else None, cursor)
+
+
+Here = Annotated[Place, Depends(_place)]
+
+
 @routes.get("/account")
-def account(request: Request, wired: Wired, caller: Caller, cursor: PageCursor = None) -> HTMLResponse:
+def account(request: Request, wired: Wired, caller: Caller, here: Here) -> HTMLResponse:
     """What somebody may do here, and what they can be recognised by."""
-    return _account_page(request, wired, caller, cursor)
+    return _account_page(request, wired, caller, here)
 
 
 def _account_page(
     request: Request,
     wired: Wiring,
     caller: Principal,
-    cursor: Cursor | None = None,
+    here: Place,
     *,
     complaint: str = "",
     secret: str = "",
@@ -43,11 +62,12 @@ def _account_page(
 ) -> HTMLResponse:
     with wired.database.read() as session:
         row = None if caller.user_id is None else session.get(UserRow, caller.user_id)
-        own = tokens.tokens(session, of_user=0 if row is None else row.id, limit=SHOWN, after=cursor)
+        own = tokens.tokens(session, of_user=0 if row is None else row.id, limit=SHOWN, after=here.tokens)
         context = {
             "user": row,
             "logins": () if row is None else logins.logins(session, row.id),
             "tokens": own.items,
+            "here": here,
             "older": address("/account", cursor=own.next) if own.next else None,
             "scopes": () if row is None else [one for one in Role if one in GRANTS[row.role]],
             "days": DAYS,
@@ -66,6 +86,7 @@ def change_password(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     old: Annotated[str, Form(max_length=256)],
     new: Annotated[str, Form(max_length=256)],
     again: Annotated[str, Form(max_length=256)],
@@ -73,24 +94,24 @@ def change_password(
     """Give oneself a new password; other logins end."""
     user_id = _user_id(caller)
     if new != again:
-        return _account_page(request, wired, caller, complaint="The new password was not the same both times.")
+        return _account_page(request, wired, caller, here, complaint="The new password was not the same both times.")
     try:
         logins.prove(wired.database, caller.name, old, browser_of(request, wired))
         hashed = passwords.hash_password(new)
         with wired.database.write() as session:
             users.set_password(session, user_id, hashed, by=caller.name, keep_login=caller.login_id)
     except InputError as error:
-        return _account_page(request, wired, caller, complaint=str(error))
-    return _account_page(request, wired, caller, said="The password is changed; all other logins ended.")
+        return _account_page(request, wired, caller, here, complaint=str(error))
+    return _account_page(request, wired, caller, here, said="The password is changed; all other logins ended.")
 
 
 @routes.post("/account/logins/{login_id}/end")
 @needs(Role.VIEWER)
-def end_login(login_id: int, wired: Wired, caller: Caller) -> Response:
+def end_login(login_id: int, wired: Wired, caller: Caller, here: Here) -> Response:
     """Log oneself out in another browser."""
     with wired.database.write() as session:
         logins.end_login(session, login_id, of_user=_user_id(caller))
-    return RedirectResponse("/account", SEE_OTHER)
+    return go_to(f"/account{here}")
 
 
 @routes.post("/account/tokens")
@@ -100,6 +121,7 @@ def create_token(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     name: Annotated[str, Form(max_length=80)] = "",
     scope: Annotated[Role, Form()] = Role.VIEWER,
     days: Annotated[int, Form()] = DAYS[0],
@@ -111,47 +133,37 @@ def create_token(
             owner = users.locked(session, user_id)
             secret, _ = tokens.create_token(session, name, {scope}, days=days, owner=owner, by=caller.name)
     except InputError as error:
-        return _account_page(request, wired, caller, complaint=str(error))
-    return _account_page(request, wired, caller, secret=secret)
+        return _account_page(request, wired, caller, here, complaint=str(error))
+    return _account_page(request, wired, caller, here, secret=secret)
 
 
 @routes.post("/account/tokens/{token_id}/revoke")
 @needs(Role.VIEWER)
-def revoke_own_token(token_id: int, wired: Wired, caller: Caller) -> Response:
+def revoke_own_token(token_id: int, wired: Wired, caller: Caller, here: Here) -> Response:
     """Make one of one's own tokens worthless."""
     with wired.database.write() as session:
         tokens.revoke_token(session, token_id, by=caller.name, of_user=_user_id(caller))
-    return RedirectResponse("/account", SEE_OTHER)
+    return go_to(f"/account{here}")
 
 
 @routes.get("/users")
 @needs(Role.ADMIN)
-def user_list(
-    request: Request, wired: Wired, cursor: PageCursor = None, people: Annotated[str, Query(max_length=400)] = ""
-) -> HTMLResponse:
+def user_list(request: Request, wired: Wired, here: Here) -> HTMLResponse:
     """Who may log in, and every token; each list goes on by itself."""
-    return _users_page(request, wired, Cursor.parse(people) if people else None, cursor)
+    return _users_page(request, wired, here)
 
 
-def _users_page(
-    request: Request,
-    wired: Wiring,
-    people: Cursor | None = None,
-    cursor: Cursor | None = None,
-    *,
-    complaint: str = "",
-    secret: str = "",
-) -> HTMLResponse:
+def _users_page(request: Request, wired: Wiring, here: Place, *, complaint: str = "", secret: str = "") -> HTMLResponse:
     beat = wired.pulse.beat()
     with wired.database.read() as session:
-        known = users.users(session, limit=SHOWN, after=people)
-        made = tokens.tokens(session, limit=SHOWN, after=cursor)
+        known = users.users(session, limit=SHOWN, after=here.people)
+        made = tokens.tokens(session, limit=SHOWN, after=here.tokens)
         context = {
             "users": known.items,
-            "more_users": address("/users", people=known.next, cursor=cursor) if known.next else None,
+            "more_users": f"/users{replace(here, people=known.next)}" if known.next else None,
             "tokens": made.items,
-            "older_tokens": address("/users", people=people, cursor=made.next) if made.next else None,
-            "is_first": people is None and cursor is None,
+            "older_tokens": f"/users{replace(here, tokens=made.next)}" if made.next else None,
+            "here": here,
             "roles": OF_PEOPLE,
             "scopes": tuple(Role),
             "days": DAYS,
@@ -170,6 +182,7 @@ def add_user(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     name: Annotated[str, Form(max_length=80)],
     role: Annotated[Role, Form()],
     password: Annotated[str, Form(max_length=256)],
@@ -180,8 +193,8 @@ def add_user(
         with wired.database.write() as session:
             users.add_user(session, name, role, hashed, by=caller.name)
     except InputError as error:
-        return _users_page(request, wired, complaint=str(error))
-    return RedirectResponse("/users", SEE_OTHER)
+        return _users_page(request, wired, here, complaint=str(error))
+    return go_to(f"/users{here}")
 
 
 @routes.post("/users/{user_id}/change")
@@ -192,6 +205,7 @@ def change_user(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     to: Annotated[str, Form(max_length=20)],
 ) -> Response:
     """Give somebody another role, or shut them out, or let them in again."""
@@ -204,8 +218,8 @@ def change_user(
             else:
                 users.change_role(session, user_id, _role(to), by=caller.name)
     except InputError as error:
-        return _users_page(request, wired, complaint=str(error))
-    return RedirectResponse("/users", SEE_OTHER)
+        return _users_page(request, wired, here, complaint=str(error))
+    return go_to(f"/users{here}")
 
 
 @routes.post("/users/{user_id}/password")
@@ -216,6 +230,7 @@ def reset_password(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     password: Annotated[str, Form(max_length=256)],
 ) -> Response:
     """Give somebody a new password to begin with; their logins end."""
@@ -224,8 +239,8 @@ def reset_password(
         with wired.database.write() as session:
             users.set_password(session, user_id, hashed, by=caller.name)
     except InputError as error:
-        return _users_page(request, wired, complaint=str(error))
-    return RedirectResponse("/users", SEE_OTHER)
+        return _users_page(request, wired, here, complaint=str(error))
+    return go_to(f"/users{here}")
 
 
 @routes.post("/users/tokens")
@@ -235,6 +250,7 @@ def create_tool_token(
     request: Request,
     wired: Wired,
     caller: Caller,
+    here: Here,
     name: Annotated[str, Form(max_length=80)] = "",
     scope: Annotated[Role, Form()] = Role.INGEST,
     days: Annotated[int, Form()] = DAYS[-1],
@@ -244,17 +260,17 @@ def create_tool_token(
         with wired.database.write() as session:
             secret, _ = tokens.create_token(session, name, {scope}, days=days, owner=None, by=caller.name)
     except InputError as error:
-        return _users_page(request, wired, complaint=str(error))
-    return _users_page(request, wired, secret=secret)
+        return _users_page(request, wired, here, complaint=str(error))
+    return _users_page(request, wired, here, secret=secret)
 
 
 @routes.post("/users/tokens/{token_id}/revoke")
 @needs(Role.ADMIN)
-def revoke_token(token_id: int, wired: Wired, caller: Caller) -> Response:
+def revoke_token(token_id: int, wired: Wired, caller: Caller, here: Here) -> Response:
     """Make any token worthless."""
     with wired.database.write() as session:
         tokens.revoke_token(session, token_id, by=caller.name)
-    return RedirectResponse("/users", SEE_OTHER)
+    return go_to(f"/users{here}")
 
 
 def _user_id(caller: Principal) -> int:

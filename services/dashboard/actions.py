@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse
 
 from models.domain.alert import AlertState, Disposition
 from models.domain.errors import InputError
@@ -13,10 +12,9 @@ from services.access.roles import Principal, Role
 from services.alerting.handling import StaleAlert, assign_alert, change_alert, comment_alert
 from services.api.needs import needs
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import own, page
+from services.dashboard.looks import go_to, own, page
 from services.dashboard.pages import alert_page
 
-SEE_OTHER = 303
 routes = APIRouter(include_in_schema=False)
 
 
@@ -77,7 +75,7 @@ def assign(
     except StaleAlert as error:
         return alert_page(request, wired, alert_id, stale=f"It is {error.complaint.got} now.")
     wired.pulse.forget()
-    return RedirectResponse(f"/alerts/{alert_id}", SEE_OTHER)
+    return go_to(f"/alerts/{alert_id}")
 
 
 @routes.post("/alerts/{alert_id}/comment")
@@ -87,7 +85,7 @@ def comment(alert_id: int, wired: Wired, caller: Caller, text: Annotated[str, Fo
     if text.strip():
         with wired.database.write() as session:
             comment_alert(session, alert_id, text=text, actor=caller.name)
-    return RedirectResponse(f"/alerts/{alert_id}", SEE_OTHER)
+    return go_to(f"/alerts/{alert_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ def _fulfil(request: Request, wired: Wiring, caller: Principal, wish: _Wish, bac
         return alert_page(request, wired, wish.alert_id, stale=f"It is {error.complaint.got} now.")
     wired.metrics.decided(changed)
     wired.pulse.forget()
-    return RedirectResponse(back, SEE_OTHER)
+    return go_to(back)
 
 
 @routes.get("/upload")
@@ -139,7 +137,7 @@ async def upload(request: Request, wired: Wired, caller: Caller, file: UploadFil
     except InputError as error:
         return _upload_page(request, wired, str(error))
     wired.pulse.forget()
-    return RedirectResponse(f"/jobs/{accepted.job_id}", SEE_OTHER)
+    return go_to(f"/jobs/{accepted.job_id}")
 
 
 def _upload_page(request: Request, wired: Wiring, complaint: str = "") -> Response:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from models.domain.alert import SilenceKind
 from models.domain.errors import InputError
@@ -15,12 +15,11 @@ from services.alerting.silencing import Wish, add_silence, end_silence
 from services.api.needs import needs
 from services.api.paging import PageCursor
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import address, page
+from services.dashboard.looks import address, go_to, page
 from services.records.bad_actors import alert_rate, bad_actors
 from services.records.silences import NAMED, silences
 from services.records.views import Cursor
 
-SEE_OTHER = 303
 HOURS = {1: "1 hour", 4: "4 hours", 8: "8 hours", 24: "1 day", 72: "3 days", 168: "1 week", 720: "30 days"}
 REPEATS = {0: "once", 1: "every day", 7: "every week", 28: "every 4 weeks"}
 DAYS = {1: "24 hours", 7: "7 days", 30: "30 days"}
@@ -84,17 +83,17 @@ def add(
         complaint = f"A silence needs {error.complaint.expected}." if isinstance(error, InputError) else str(error)
         return _silences_page(request, wired, wanted, complaint=complaint)
     wired.pulse.forget()
-    return RedirectResponse("/silences", SEE_OTHER)
+    return go_to("/silences")
 
 
 @routes.post("/silences/{silence_id}/end")
 @needs(Role.OPERATOR)
-def end(silence_id: int, wired: Wired, caller: Caller) -> Response:
+def end(silence_id: int, wired: Wired, caller: Caller, cursor: PageCursor = None) -> Response:
     """The button."""
     with wired.database.write() as session:
         end_silence(session, silence_id, by=caller.name)
     wired.pulse.forget()
-    return RedirectResponse("/silences", SEE_OTHER)
+    return go_to(address("/silences", cursor=cursor))
 
 
 @routes.get("/rules")
@@ -137,6 +136,7 @@ def _silences_page(
         found = silences(session, since=beat.now - OVER, after=cursor)
     context = {
         "silences": found.items,
+        "here": address("", cursor=cursor),
         "newest": "/silences" if cursor else None,
         "older": address("/silences", cursor=found.next) if found.next else None,
         "kinds": tuple(SilenceKind),

@@ -56,6 +56,6 @@ def service_tiles(session: ReadSession, beat: Beat, now: Standing) -> list[Tile]
             "mean of the newest hundred", "/inspections",
         ),
         Tile("Defects, 24 h", words.thousands(day.defects), "with a named pattern", "/inspections?verdict=known"),
-        Tile("In quarantine", words.thousands(set_aside), "unreadable files", "/quarantine", "warning"),
+        Tile("In quarantine", words.thousands(set_aside), "files that cannot be read", "/quarantine", "warning"),
         Tile("Undelivered", words.thousands(now.health.given_up), "messages nobody took", "/service", "critical"),
     ]  # fmt: skip

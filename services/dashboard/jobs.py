@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from services.access.roles import Role
 from services.api.needs import needs
 from services.api.paging import PageCursor
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import address, own, page, part
+from services.dashboard.looks import address, go_to, own, page, part
 from services.dashboard.pages import FILES_SHOWN, Part, Text
 from services.jobs import cancel, hurry, retry
 from services.priority import Priority
@@ -17,7 +17,6 @@ from services.records import queries
 from services.records.journal import write_down
 from services.records.tables import JobState
 
-SEE_OTHER = 303
 STATES = {
     "waiting": ("On their way", (JobState.QUEUED, JobState.RUNNING)),
     "done": ("Done", (JobState.DONE,)),
@@ -91,4 +90,4 @@ def try_again(job_id: int, wired: Wired, caller: Caller) -> Response:
 
 def _back(wired: Wiring, job_id: int, back: str = "") -> Response:
     wired.pulse.forget()
-    return RedirectResponse(own(back) if back else f"/jobs/{job_id}", SEE_OTHER)
+    return go_to(own(back) if back else f"/jobs/{job_id}")

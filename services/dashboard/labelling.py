@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from models.domain.errors import InputError
 from models.domain.label import PEOPLE, Agreement
@@ -15,7 +15,7 @@ from services.access.roles import Principal, Role
 from services.api.needs import needs
 from services.api.problems import NotFoundError
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import address, page
+from services.dashboard.looks import address, go_to, page
 from services.dashboard.reading import read_verdict
 from services.records import queries
 from services.records.labelling import Queue, lengths, queue
@@ -82,7 +82,7 @@ def say(
             add_labels(session, [inspection], name=name or other, author=caller.name)
     except InputError as error:
         return _draw(request, wired, caller, Place(which, show=inspection), complaint=str(error))
-    return RedirectResponse(address("/labels", queue=which.value, after=inspection, said=inspection), 303)
+    return go_to(address("/labels", queue=which.value, after=inspection, said=inspection))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from models.domain.errors import InputError
 from services.access.logins import (
@@ -27,9 +26,8 @@ from services.api.access import DEVICE_COOKIE, LOGIN_COOKIE, Keys
 from services.api.needs import needs, open_to_all
 from services.api.problems import NotFoundError, problem_of
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import login_page, own
+from services.dashboard.looks import go_to, login_page, own
 
-SEE_OTHER = 303
 STATE_COOKIE = "waferwatch_round"
 _log = logging.getLogger(__name__)
 routes = APIRouter(include_in_schema=False)
@@ -67,7 +65,7 @@ def depart(wired: Wired, back: Annotated[str, Query(max_length=1000)] = "/") -> 
     if wired.provider is None:
         raise NotFoundError("no identity provider is set up", where="WAFERWATCH_OIDC_ISSUER")
     departure = wired.provider.depart(wired.database, own(back))
-    response = RedirectResponse(departure.url, SEE_OTHER)
+    response = go_to(departure.url)
     _set_cookie(response, wired.keys, STATE_COOKIE, departure.state, ROUND_LASTS)
     return response
 
@@ -110,7 +108,7 @@ def logout(wired: Wired, caller: Caller) -> Response:
     if caller.login_id is not None and caller.user_id is not None:
         with wired.database.write() as session:
             end_login(session, caller.login_id, of_user=caller.user_id)
-    response = RedirectResponse("/login", SEE_OTHER)
+    response = go_to("/login")
     response.delete_cookie(wired.keys.cookie_name(LOGIN_COOKIE), secure=wired.keys.secure, httponly=True)
     return response
 
@@ -123,7 +121,7 @@ def browser_of(request: Request, wired: Wiring) -> Browser:
 
 def logged_in(wired: Wiring, shown: Shown, back: str) -> Response:
     """Send the browser on, with its cookies: out of reach of scripts, and of forms on other pages."""
-    response = RedirectResponse(back, SEE_OTHER)
+    response = go_to(back)
     _set_cookie(response, wired.keys, LOGIN_COOKIE, shown.login, LASTS)
     _set_cookie(response, wired.keys, DEVICE_COOKIE, shown.device, DEVICE_LASTS)
     return response

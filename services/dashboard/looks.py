@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.access.roles import Role
@@ -95,6 +95,11 @@ def login_page(request: Request, problem: Problem | None, back: str = "") -> HTM
     if problem is not None and problem.retry_after_s is not None:
         response.headers["Retry-After"] = str(problem.retry_after_s)
     return response
+
+
+def go_to(url: str) -> RedirectResponse:
+    """Send the browser on with GET (303), so that reloading there does not send a form again."""
+    return RedirectResponse(url, 303)
 
 
 def own(path: str) -> str:

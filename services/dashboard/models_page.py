@@ -1,14 +1,17 @@
 """Models: who judges, what the challenger's gate report says, what shadows found, and the click that promotes."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from models.domain.errors import InputError, WaferwatchError
+from models.domain.label import Agreement
 from pipelines.registry import Opened, Version
 from pipelines.release import CHALLENGER, PREVIOUS
 from pipelines.release_gate import noise
@@ -16,13 +19,15 @@ from services.access.roles import Role
 from services.api.models import find_version, promote_version
 from services.api.needs import needs
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import page
+from services.dashboard.looks import go_to, page
 from services.records.journal import journal
+from services.records.opinions import agreements
 from services.records.shadows import ShadowCount, route_counts, shadow_counts
 
 WINDOW = timedelta(days=7)
 """How far back shadows and routes are counted."""
 _RECALL, _SUPPORT = "test.recall.", "test.support."
+_SHARES = frozenset({"test.normal_false_alarms", "test.missed", "test.refused"})
 _WORDS = {
     "test.macro_f1": "Macro-F1",
     "test.normal_false_alarms": "False alarms on normal ones",
@@ -44,6 +49,7 @@ class Compared:
         slack: how far it may move by chance; None where nobody can say.
         patches: a recall was measured on, None for other figures.
         kind: 'worse' beyond chance, 'better' beyond chance, else ''.
+        is_share: of captures or windows, told in per cent.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Compared:
     slack: float | None
     patches: int | None
     kind: str
+    is_share: bool = False
 
 
 @routes.get("/models")
@@ -62,6 +69,7 @@ def models(request: Request, wired: Wired) -> HTMLResponse:
         shadows = shadow_counts(session, since=beat.now - WINDOW)
         on_routes = route_counts(session, since=beat.now - WINDOW)
         deeds = journal(session, deed="promoted", limit=20)
+        counted = agreements(session)
     context = {
         "found": found,
         "champion": found.holder(wired.models.alias),
@@ -73,6 +81,9 @@ def models(request: Request, wired: Wired) -> HTMLResponse:
         "routes": on_routes,
         "deeds": deeds,
         "days": WINDOW.days,
+        "labelled": sum(counted.values()),
+        "agreed": counted.get(Agreement.AGREED, 0),
+        "command": training_command(wired, beat.now),
     }
     return page(request, "models.html", beat, context)
 
@@ -99,7 +110,21 @@ def promote(
         promote_version(wired, caller, number, seen=seen or None, note=note)
     except InputError as error:
         return _draw(request, wired, number, complaint=str(error))
-    return RedirectResponse("/models", 303)
+    return go_to("/models")
+
+
+def training_command(wired: Wiring, now: datetime) -> str:
+    """What an engineer types to make a challenger of today's labels; folders are named after the minute."""
+    shipped = files("pipelines.recipes") / f"{wired.models.name}.yaml"
+    recipe = shlex.quote(str(shipped)) if shipped.is_file() else "recipe.yaml"
+    data, bundle = f"labels-{now:%Y%m%d-%H%M}", f"bundle-{now:%Y%m%d-%H%M}"
+    # where nobody logs in everybody is one person, who agrees with nobody
+    people = "" if wired.keys.needs_login else " --people 1"
+    return (
+        f"waferwatch dataset from-labels {data} --base DATA{people} && \\\n"
+        f"waferwatch train {recipe} --data {data} --out {bundle} && \\\n"
+        f"waferwatch release {bundle} --propose --data {data}"
+    )
 
 
 def _draw(request: Request, wired: Wiring, number: str, complaint: str = "") -> HTMLResponse:
@@ -127,7 +152,7 @@ def compared(chosen: Version, opened: Opened | None) -> list[Compared]:
     after = dict(chosen.figures) | (dict(opened.manifest.metrics) if opened else {})
     before = chosen.against_figures
     whole = [
-        Compared(text, before.get(key), after.get(key), None, None, "")
+        Compared(text, before.get(key), after.get(key), None, None, "", key in _SHARES)
         for key, text in _WORDS.items()
         if key in after or key in before
     ]

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from models.domain.alert import AlertState, Disposition, Severity
 from services.alerting.history import first_broken
@@ -13,7 +13,7 @@ from services.api.paging import PageCursor
 from services.api.problems import NotFoundError
 from services.api.wiring import Wired, Wiring
 from services.dashboard.glance import alert_tiles
-from services.dashboard.looks import address, page, part
+from services.dashboard.looks import address, go_to, page, part
 from services.dashboard.reading import Reading, read_verdict, rows
 from services.records import queries
 from services.records.commonality import commonality_of
@@ -44,9 +44,9 @@ routes = APIRouter(include_in_schema=False)
 
 
 @routes.get("/")
-def home() -> RedirectResponse:
+def home() -> Response:
     """Alerts come first."""
-    return RedirectResponse("/alerts", 303)
+    return go_to("/alerts")
 
 
 @routes.get("/alerts")

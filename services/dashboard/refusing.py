@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from models.domain.errors import InputError
 from services.access.roles import Role
 from services.api.needs import needs
 from services.api.thresholds import RouteName, held
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import address, page
+from services.dashboard.looks import address, go_to, page
 from services.routing.thresholds import ThresholdOrder, change
 
 Number = Annotated[str, Query(max_length=32)]
@@ -53,7 +53,7 @@ def put_into_force(
         change(wired.settings, wired.database, order, route=route, actor=caller.name, reason=reason, after=after)
     except InputError as error:
         return _page(request, wired, route, asked, str(error))
-    return RedirectResponse(address("/thresholds", route=route), 303)
+    return go_to(address("/thresholds", route=route))
 
 
 def _page(

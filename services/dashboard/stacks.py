@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from models.domain.capture import CaptureKind
 from models.domain.errors import RetryableError
 from services.api.drawing import Drawing
 from services.api.pictures import CLASS_COLOURS, Theme, classes_png, stack_png
@@ -102,6 +103,11 @@ def stack_picture(
 
 
 def _lines(wired: Wiring, chosen: Choice) -> tuple[InspectionSummary, ...]:
+    """The inspections of the wafers that are stacked: aerial images cannot be."""
+    return tuple(one for one in _chosen(wired, chosen) if one.capture.kind is CaptureKind.WAFER)
+
+
+def _chosen(wired: Wiring, chosen: Choice) -> tuple[InspectionSummary, ...]:
     with wired.database.read() as session:
         if chosen.alert is not None:
             detail = queries.alert(session, chosen.alert, occurrences=chosen.n)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from models.domain.errors import InputError
 from services.access.roles import Role
 from services.api.needs import needs
 from services.api.paging import PageCursor, page_of
 from services.api.wiring import Caller, Wired, Wiring
-from services.dashboard.looks import address, page
+from services.dashboard.looks import address, go_to, own, page
 from services.records.clusters import Cluster, clustered, clusters
 from services.records.labels import add_labels, names_in_use, unnamed
 from services.records.opinions import classes
@@ -76,7 +76,7 @@ def name_them(
             add_labels(session, ticked, name=name, author=caller.name)
     except InputError as error:
         return _inbox(request, wired, complaint=str(error))
-    return RedirectResponse(back if back.startswith("/inspections/") else "/unknown", 303)
+    return go_to(own(back))
 
 
 def _inbox(
@@ -98,6 +98,7 @@ def _inbox(
             *(Pile(None, None, (one,), (), _places([one])) for one in alone),
         ],
         "is_whole": group is None,
+        "here": address("/unknown", cursor=cursor),
         "first": "/unknown" if cursor or group is not None else None,
         "further": address("/unknown", cursor=shown.next) if shown.next else None,
         "most": MOST,

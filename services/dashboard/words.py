@@ -1,10 +1,14 @@
 """Numbers and verdicts in plain words: what an operator reads first must not need a manual."""
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from models.domain.verdict import Reason
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d")
+"""As the journal keeps moments."""
 
 
 class Judged(Protocol):
@@ -85,6 +89,11 @@ def subjects(alert: Troubled) -> str:
     """What an alert's count counts."""
     one = "file" if alert.inspection_id is None else "capture"
     return one if alert.count == 1 else f"{one}s"
+
+
+def pattern(name_: str) -> str:
+    """What an alert is about; rules on strangers file them under the reason a label was refused."""
+    return {Reason.NOVEL.value: "unknown pattern", Reason.UNSURE.value: "between known classes"}.get(name_, name_)
 
 
 def why(
@@ -184,3 +193,24 @@ def counts(by_label: Mapping[str, int], normal: str | None) -> str:
     """Windows per label in one line, defects first, the normal ones last."""
     order = sorted(by_label, key=lambda label: (label == normal, -by_label[label], label))
     return ", ".join(f"{label} {thousands(by_label[label])}" for label in order)
+
+
+def told(detail: Mapping[str, object]) -> str:
+    """What a line of the journal says besides: 'until: 2026-03-01 06:00 UTC; tool: T9'; what is empty is left out."""
+    parts = ((key.replace("_", " "), _plain(value)) for key, value in detail.items())
+    return "; ".join(f"{key}: {text}" for key, text in parts if text)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    if _MOMENT.fullmatch(text):
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return text

@@ -41,8 +41,8 @@ PAGES = (
     "/unknown?group={group}", "/labels", "/labels?queue=second", "/labels?queue=disputed", "/quality",
     "/quality?reach=30d", "/stack", "/stack?look=class", "/report", "/audit", "/quarantine", "/jobs",
     "/jobs?state=set-aside", "/jobs/{broken}", "/jobs/{waiting}", "/jobs/{done}", "/service", "/account", "/users",
-    "/models", "/models/2", "/models/3", "/thresholds?novelty=1.2", "/rules?days=7", "/silences?rule=pattern&tool=SP5-02",
-    "/bad-actors", "/upload", "/api", "/login", "/nowhere",
+    "/models", "/models/2", "/models/3", "/thresholds?novelty=1.2", "/rules?days=7",
+    "/silences?rule=pattern&tool=SP5-02", "/bad-actors", "/upload", "/api", "/login", "/nowhere",
 )  # fmt: skip
 """Every page by its address; a word in braces stands for what `furnish` gives under it."""
 
@@ -70,7 +70,8 @@ def furnish(site: Site, folder: Path) -> Mapping[str, str]:
         _handled(session)
         _looked_on(session, found[:8])
         add_labels(session, found[:2], name="Ring", author="ada")
-        add_labels(session, found[1:2], name="Donut", author="bob")
+        add_labels(session, found[2:3], name="Ring", author="bob")
+        add_labels(session, found[2:3], name="Donut", author="cy")
         add_labels(session, found[3:4], name="Swirl", author="bob")
         tokens.create_token(session, "SP5-02", {Role.INGEST}, days=365, owner=None, by="ada")
         done = queries.inspection_line(session, deep)
@@ -109,7 +110,9 @@ def _handled(session: WriteSession) -> None:
     """What people did about alerts on their shift."""
     alerts = {one.pattern: one for one in queries.alerts(session, states=tuple(AlertState)).items}
     ring, closed = alerts["Ring"], alerts["GeoScratch"]
-    change_alert(session, ring.id, version=ring.version, to=AlertState.ACKNOWLEDGED, actor="bob", note="chuck looked at")
+    change_alert(
+        session, ring.id, version=ring.version, to=AlertState.ACKNOWLEDGED, actor="bob", note="chuck looked at"
+    )
     assign_alert(session, ring.id, version=ring.version + 1, to="bob", actor="ada")
     comment_alert(session, ring.id, text="the pad is worn on one side", actor="bob")
     change_alert(
@@ -128,10 +131,11 @@ def _looked_on(session: WriteSession, inspections: list[str]) -> None:
     """What a challenger said in the shadow."""
     moment = now(session)
     for k, one in enumerate(inspections):
+        outcome = ShadowOutcome.DISAGREED if k % 3 else ShadowOutcome.AGREED
         session.add(
             ShadowRow(
-                inspection_id=one, route="challenger", outcome=ShadowOutcome.DISAGREED if k % 3 else ShadowOutcome.AGREED,
-                asked_at=moment, judged_at=moment, label="Ring", confidence=0.9, novelty=0.4, differences=[],
+                inspection_id=one, route="challenger", outcome=outcome, asked_at=moment, judged_at=moment, label="Ring",
+                confidence=0.9, novelty=0.4, differences=[],
             )
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-/* Pairs of texts that lie on each other, as "one ∩ other"; [] is what a page should give. Evaluated in the page. */
+/* Pairs of texts or controls that lie on each other, as "one ∩ other"; [] is what a page should give. Evaluated in the page. */
 () => {
   const shown = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -13,12 +13,17 @@
       if (box) shown.push({ text, node, ...box });
     }
   }
+  for (const node of document.querySelectorAll("input, select, textarea, button")) {
+    if (!node.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const box = clipped(node.getBoundingClientRect(), node.parentElement);
+    if (box) shown.push({ text: `<${node.name || node.textContent.trim()}>`, node, ...box });
+  }
   shown.sort((a, b) => a.top - b.top);
   const found = new Set();
   for (let i = 0; i < shown.length; i++) {
     for (let k = i + 1; k < shown.length && shown[k].top < shown[i].bottom; k++) {
       const a = shown[i], b = shown[k];
-      if (a.node === b.node) continue; // a text cut off by an ellipsis has two boxes
+      if (a.node.contains(b.node) || b.node.contains(a.node)) continue; // also: a text cut off has two boxes
       const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
       if (wide > 1 && high > 1) found.add(`${a.text.slice(0, 40)} ∩ ${b.text.slice(0, 40)}`);

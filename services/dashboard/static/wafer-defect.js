@@ -1,5 +1,7 @@
 /* One picked defect below the map: its exact place to copy, what the file says of it, and the tool's pictures. */
 
+import { copyButton } from "./copying.js";
+
 const MOST_FACTS = 24;
 
 /** Fills `box` with a defect as the API tells it; null empties it. */
@@ -8,11 +10,7 @@ export function showDefect(box, defect) {
   if (!defect) return;
   const place = `x ${mm(defect.x_um)} mm, y ${mm(defect.y_um)} mm`;
   const head = el("div", "viewer-defect-head");
-  const copy = el("button", "button button-small", "Copy place");
-  copy.type = "button";
-  copy.addEventListener("click", async () => {
-    copy.textContent = (await copied(`${mm(defect.x_um)}\t${mm(defect.y_um)}`)) ? "Copied" : "Copying is not allowed here";
-  });
+  const copy = copyButton("Copy place", () => `${mm(defect.x_um)}\t${mm(defect.y_um)}`);
   head.append(el("strong", "", `Defect ${defect.columns.DEFECTID ?? defect.n}`), el("span", "", place), copy);
   const facts = el("dl", "");
   for (const [name, value] of Object.entries(defect.columns).slice(0, MOST_FACTS)) {
@@ -35,18 +33,6 @@ export function showDefect(box, defect) {
 
 function mm(um) {
   return (um / 1000).toFixed(4);
-}
-
-/** Copies where the browser allows it: without TLS only the old way works. */
-async function copied(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
-  const field = el("textarea", "sr-only");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  return done;
 }
 
 function el(name, className, text = "") {
