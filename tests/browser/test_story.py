@@ -5,8 +5,9 @@ data set → training → gate report → promoted → the same pattern is named
 with the model in this process.
 """
 
+import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -75,6 +76,12 @@ class Plant:
             main([*words])
         assert ended.value.code in (0, None)
 
+    def paste(self, shown: str, instead: Mapping[str, Path]) -> None:
+        """What a person does who read commands on a page, with some paths of their own."""
+        for line in shown.replace("\\\n", "").split("&&"):
+            words = [str(instead.get(Path(one).name, one)) for one in shlex.split(line)[1:]]
+            self.command(*words, *(["--threads", "1"] if words[0] == "train" else []))
+
     def follow(self) -> bool:
         """What the housekeeper does every second."""
         follower = ReleaseFollower(self.settings, BundleStore(self.settings.bundle_dir))
@@ -109,6 +116,7 @@ class Plant:
 @pytest.fixture
 def plant(tmp_path: Path, chromium: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
     monkeypatch.setenv("WAFERWATCH_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
     foundation = lay_foundation(Settings(home=tmp_path / "home"))
     metrics = Metrics(CollectorRegistry())
     app = create_app(
@@ -169,12 +177,12 @@ def test_what_was_unknown_is_known_afterwards(plant: Plant) -> None:
     page.goto(f"{plant.url}/unknown")
     expect(page.locator("main")).to_contain_text(f"{len(strange.files)} captures")
 
-    # They become the next data set and the next model, which waits as challenger with its gate report.
-    second = folder / "second"
-    plant.command("dataset", "from-labels", str(second), "--base", str(folder / "first"), "--people", "1")
-    assert STRANGER in read_dataset_manifest(second).labels.names
-    plant.command("train", str(recipe), "--data", str(second), "--out", str(folder / "two"), "--threads", "1")
-    plant.command("release", str(folder / "two"), "--propose", "--data", str(second))
+    # They become the next data set and the next model, which waits as challenger with its gate report;
+    # the page says how.
+    page.goto(f"{plant.url}/models")
+    command = page.locator("pre.command").inner_text()
+    plant.paste(command, {"DATA": folder / "first", "wafer.yaml": recipe})
+    assert STRANGER in read_dataset_manifest(next(folder.glob("labels-*"))).labels.names
     page.goto(f"{plant.url}/models")
     page.get_by_role("link", name="Version 2").click()
     expect(page.locator("main")).to_contain_text("against version 1, both on the same test lots")

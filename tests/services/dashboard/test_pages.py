@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.domain.alert import AlertState
+from models.domain.capture import CaptureKind
 from models.domain.errors import InputError
 from models.domain.inspection import Looks
 from models.domain.verdict import Reason
@@ -147,6 +148,12 @@ def test_wafers_of_an_alert_are_stacked(service: Service) -> None:  # noqa: F811
     picture = service.client.get("/stack.png?alert=1&size=100&theme=dark")
     assert picture.content.startswith(b"\x89PNG")
     shown(service, "/stack?alert=99", 404)
+
+
+def test_images_are_not_stacked(service: Service) -> None:  # noqa: F811
+    image = replace(capture("image"), kind=CaptureKind.IMAGE, height=600, width=800)
+    record(service.database, inspection(image), content="image")
+    assert "No wafer fits" in shown(service, "/stack")
 
 
 def test_quality_counts_what_needs_a_look(service: Service) -> None:  # noqa: F811

@@ -68,3 +68,18 @@ def test_sizes(count: int, text: str) -> None:
 
 def test_counts_put_what_matters_first() -> None:
     assert words.counts({"Normal": 63, "Ring": 2, "unknown": 5}, "Normal") == "unknown 5, Ring 2, Normal 63"
+
+
+def test_the_journal_is_told_in_plain_words() -> None:
+    detail = {
+        "until": "2026-03-01T13:00:00.936+01:00", "starts_at": None, "scopes": ["ingest", "viewer"], "note": "",
+        "effect": {"refused": 0.0312345, "novel": 0.01}, "before": "1",
+    }  # fmt: skip
+    told = "until: 2026-03-01 12:00 UTC; scopes: ingest, viewer; effect: refused 0.03123, novel 0.01; before: 1"
+    assert words.told(detail) == told
+
+
+def test_strangers_are_not_called_by_the_reason_of_their_refusal() -> None:
+    assert [words.pattern(one) for one in ("novel", "unsure", "Ring")] == [
+        "unknown pattern", "between known classes", "Ring",
+    ]  # fmt: skip
