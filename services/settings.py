@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
@@ -99,6 +99,8 @@ class Settings(BaseSettings):
         inspector_cpus: CPU cores Ray reserves for each.
         max_attempts: tries of a job before it is dead and raises an alert.
         channels: file that says where alerts are sent; without one, nowhere.
+        log_level: lowest level that is written to standard error.
+        log_json: one JSON object a line, for collectors, instead of lines for people.
     """
 
     model_config = SettingsConfigDict(
@@ -159,6 +161,8 @@ class Settings(BaseSettings):
     inspector_cpus: float = Field(default=0.5, ge=0)
     max_attempts: int = Field(default=5, ge=1)
     channels: Path | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
 
     @field_validator("home", "spool_dir", "watch_dir", "done_dir", "backup_dir", "reading", "rules", "channels")
     @classmethod

@@ -35,7 +35,7 @@ def lay_foundation(settings: Settings) -> Foundation:
         ConfigurationError: the database is not one we can use.
         RetryableError: it does not answer.
     """
-    configure_logging()
+    configure_logging(settings.log_level, as_json=settings.log_json)
     settings.make_folders()
     database = Database(settings.database_url, timeout_s=settings.database_timeout_s)
     upgrade(database)

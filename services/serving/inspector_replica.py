@@ -45,7 +45,7 @@ class InspectorReplica:
             classifier: handle of the classifier deployment.
             settings: where things are.
         """
-        configure_logging()
+        configure_logging(settings.log_level, as_json=settings.log_json)
         self._database = Database(settings.database_url, timeout_s=settings.database_timeout_s)
         store = BundleStore(settings.bundle_dir)
 

@@ -4,9 +4,12 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from services.parts.shared import lay_foundation
+from services.settings import Settings
 from services.telemetry.logs import configure_logging, log_context, one_line
 
 FORGED = "LOT1\n12:00:00 ERROR root: all wafers lost\x1b[2J"
@@ -59,6 +62,14 @@ def test_levels_below_the_chosen_one_are_silent() -> None:
     stream = logged(as_json=False, level="warning")
     logging.getLogger("x").info("nobody reads this")
     assert stream.getvalue() == ""
+
+
+def test_an_installation_chooses_lines_for_collectors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    foundation = lay_foundation(Settings(home=tmp_path, log_json=True, log_level="WARNING"))
+    foundation.database.close()
+    logging.getLogger("x").info("not this")
+    logging.getLogger("x").warning("but this")
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["message"] == "but this"
 
 
 def test_one_line_keeps_printable_text_of_any_script() -> None:
