@@ -1,5 +1,6 @@
 """Plain data from YAML files, checked into frozen models; the error names the first wrong key."""
 
+import reprlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,14 +23,28 @@ def read_yaml(path: Path, what: str) -> Any:
         ConfigurationError: no such file, or not YAML in UTF-8.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"cannot read {what}", where=str(path), expected="a YAML file in UTF-8", got=str(error)
         ) from error
+    return parse_yaml(text, what=what, where=str(path))
 
 
-def checked(model: type[Model], content: Any, *, what: str, where: str, remedy: str) -> Model:
+def parse_yaml(text: str, *, what: str, where: str, code: str = "") -> Any:
+    """Plain data from YAML text of whatever origin.
+
+    Raises:
+        ConfigurationError: it is not YAML, or nested deeper than anybody writes by hand.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # Besides its own errors, the library lets through what a value raises: `2026-02-31`, `!!int x`, `[[[[…`.
+        raise ConfigurationError(f"{what}: not YAML", where=where, got=str(error), code=code) from error
+
+
+def checked(model: type[Model], content: Any, *, what: str, where: str, remedy: str, code: str = "") -> Model:
     """Plain data as a model.
 
     Raises:
@@ -45,6 +60,14 @@ def checked(model: type[Model], content: Any, *, what: str, where: str, remedy: 
             f"bad {what}",
             where=f"{where}: {key}" if key else where,
             expected=first["msg"] + more,
-            got=repr(first["input"])[:80],
+            got=_brief(first["input"]),
             remedy=remedy,
+            code=code,
         ) from error
+
+
+def _brief(value: object) -> str:
+    """The beginning of a value: aliases make one of a few lines that is endless when written out."""
+    shown = reprlib.Repr()
+    shown.maxlevel, shown.maxstring, shown.maxother = 2, 80, 80
+    return shown.repr(value)[:80]

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from models.domain.errors import ConfigurationError
+from models.yaml_file import checked, parse_yaml, read_yaml
 from services.alerting.rule_kinds import FileEvent, FileRule, Part, Rule, RuleBase
 
 SHIPPED = Path(__file__).with_name("rules.yaml")
@@ -100,13 +101,7 @@ class Rules(Part):
         Raises:
             ConfigurationError: no such file, not YAML, or not rules; says which key.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                "cannot read rules", where=str(path), expected="a YAML file in UTF-8", got=str(error)
-            ) from error
-        return cls.parse(text, where=str(path))
+        return cls._of(read_yaml(path, "rules"), str(path))
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
@@ -115,22 +110,12 @@ class Rules(Part):
         Raises:
             ConfigurationError: names the first wrong key and counts the others.
         """
-        try:
-            return cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise ConfigurationError("rules are not YAML", where=where, got=str(error), code="bad-rules") from error
-        except ValidationError as error:
-            first, *others = error.errors(include_url=False)
-            key = ".".join(str(part) for part in first["loc"])
-            more = f"; {len(others)} more wrong" if others else ""
-            raise ConfigurationError(
-                "bad rules",
-                where=f"{where}: {key}" if key else where,
-                expected=first["msg"] + more,
-                got=repr(first["input"])[:80],
-                remedy="correct the file; services/alerting/rules.yaml is a working one",
-                code="bad-rules",
-            ) from error
+        return cls._of(parse_yaml(text, what="rules", where=where, code="bad-rules"), where)
+
+    @classmethod
+    def _of(cls, content: Any, where: str) -> Self:
+        remedy = "correct the file; services/alerting/rules.yaml is a working one"
+        return checked(cls, content, what="rules", where=where, remedy=remedy, code="bad-rules")
 
 
 @cache

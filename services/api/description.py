@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from services.access.roles import Role
+from services.api.guards import SAFE_METHODS
+from services.api.idempotency import LONGEST_KEY
 from services.api.needs import EVERYBODY, Doors
 from services.api.problems import MEDIA_TYPE
 
@@ -51,6 +53,18 @@ _ALWAYS = {
     "429": "Too many requests; `Retry-After` says when to ask again.",
     "503": "The database, the disk or the queue cannot take it now; `Retry-After` says when to ask again.",
 }
+_OF_BODIES = {
+    "400": "The body is not what its Content-Type says.",
+    "408": "The body did not arrive in time.",
+    "413": "The body is too large.",
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Names this request: sent again with it, it gets the first answer and does nothing more.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "example": "4711-acknowledge",
+}
 _REQUEST_ID = {
     "description": "Names the request: in the service's log, in its journal, in problems.",
     "schema": {"type": "string"},
@@ -83,7 +97,7 @@ def describe(app: FastAPI) -> Schema:
         }
         doors: Doors = app.state.doors
         for path, method, operation in _operations(document):
-            _complete(operation, path, doors.needs_at(path, method), schemas)
+            _complete(operation, path, method, doors.needs_at(path, method), schemas)
             for answer in operation["responses"].values():
                 answer.setdefault("headers", {})["X-Request-ID"] = {"$ref": "#/components/headers/RequestId"}
         app.openapi_schema = document
@@ -96,31 +110,37 @@ def _operations(document: Schema) -> Iterator[tuple[str, str, Schema]]:
             yield path, method.upper(), operation
 
 
-def _complete(operation: Schema, path: str, needed: frozenset[Role], schemas: Schema) -> None:
+def _complete(operation: Schema, path: str, method: str, needed: frozenset[Role], schemas: Schema) -> None:
     if needed != EVERYBODY:
         roles = " or ".join(sorted(needed))
         operation["description"] = f"{operation.get('description', '').strip()}\n\nNeeds the role {roles}."
         operation["security"] = [{"token": []}]
+    if method not in SAFE_METHODS:
+        _say_repeatable(operation)
     for parameter in operation.get("parameters", ()):
         parameter.setdefault("example", example_of(parameter["schema"], schemas))
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content.setdefault("example", example_of(content["schema"], schemas))
     answers = operation["responses"]
-    for code, answer in list(answers.items()):
+    further = (_ALWAYS if needed != EVERYBODY else {}) | (_OF_BODIES if "requestBody" in operation else {})
+    for code, text in further.items():
+        answers.setdefault(code, {"description": text})
+    for code, answer in answers.items():
         if code.startswith("2"):
             _exemplify(answer, path, schemas)
         else:
             answer["content"] = _problem(schemas, int(code))
-    if needed != EVERYBODY:
-        for code, text in _ALWAYS.items():
-            answers.setdefault(code, {"description": text, "content": _problem(schemas, int(code))})
-    if "422" in answers:
-        answers["422"].setdefault("description", "What was sent cannot be understood.")
-    if "requestBody" in operation:
-        for code, text in (("413", "The body is too large."), ("408", "The body did not arrive in time.")):
-            answers.setdefault(code, {"description": text, "content": _problem(schemas, int(code))})
     if any(one["in"] == "header" and one["name"].lower() == "if-none-match" for one in operation.get("parameters", ())):
         answers.setdefault("304", {"description": "It is as you know it."})
+
+
+def _say_repeatable(operation: Schema) -> None:
+    """What `services.api.idempotency` does around every operation that changes something."""
+    others = [one for one in operation.get("parameters", ()) if one["name"].lower() != "idempotency-key"]
+    operation["parameters"] = [*others, dict(_KEY)]
+    held = operation["responses"].setdefault("409", {"description": ""})
+    held["description"] = f"{held['description']} The first request with this key is at work.".strip()
+    operation["responses"].setdefault("422", {"description": "What was sent cannot be understood."})
 
 
 def _problem(schemas: Schema, status: int) -> Schema:

@@ -19,6 +19,7 @@ from services.api.schemas import PREFIX
 from services.api.wiring import Wired, Wiring
 from services.records.happenings import LATE, Happening, happened
 from services.records.session import now
+from services.records.views import in_utc
 
 LOOK_EVERY_S = 1.0
 RECONNECT_MS = 2000
@@ -35,12 +36,11 @@ def _since(
         with wired.database.read() as session:
             return now(session)
     try:
-        moment = datetime.fromisoformat(last_event_id.partition(" ")[0])
-    except ValueError:
-        moment = datetime.min
-    if moment.tzinfo is None:
-        raise InputError("bad Last-Event-ID", expected="the id of an event of this stream", got=last_event_id[:80])
-    return moment - LATE
+        return in_utc(datetime.fromisoformat(last_event_id.partition(" ")[0])) - LATE
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            "bad Last-Event-ID", expected="the id of an event of this stream", got=last_event_id[:80]
+        ) from error
 
 
 @routes.get("/events", response_class=EventSourceResponse)

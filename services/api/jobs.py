@@ -1,6 +1,5 @@
 """Jobs: what waits, who brought it, and what people do with it: hurry, cancel, inspect again with another bundle."""
 
-from datetime import datetime
 from itertools import islice
 from typing import Annotated
 
@@ -11,7 +10,8 @@ from services.access.roles import Role
 from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
 from services.api.problems import NotFoundError
-from services.api.schemas import PREFIX, Answer, Asked, JobAnswer, Listing
+from services.api.routing import route_at
+from services.api.schemas import PREFIX, Answer, Asked, JobAnswer, Listing, Moment
 from services.api.wiring import Caller, Wired, Wiring
 from services.jobs import cancel, hurry
 from services.jobs.reinspecting import FILES_AT_ONCE, Wish, reinspect
@@ -20,7 +20,7 @@ from services.records import queries
 from services.records.journal import write_down
 from services.records.queries import InspectionFilter
 from services.records.tables import JobState
-from services.serving.bundle_store import BundleStore
+from services.routing.routing import ROUTE_PATTERN
 
 MOST_FILES = 10_000
 routes = APIRouter(prefix=PREFIX, tags=["jobs"])
@@ -35,15 +35,17 @@ class Hurry(Asked):
 class Reinspection(Asked):
     """Which inspections shall be made again, and with what; what is null does not matter."""
 
-    bundle: str = Field(description="Digest of an installed bundle, or an alias.", examples=["champion"])
+    bundle: str = Field(
+        pattern=ROUTE_PATTERN, description="Digest of an installed bundle, or a route.", examples=["champion"]
+    )
     lot: str | None = None
     product: str | None = None
     step: str | None = None
     tool: str | None = None
     label: str | None = Field(None, description="The capture's own label.")
     unknown: bool | None = Field(None, description="True: refused a label; false: given one.")
-    since: datetime | None = Field(None, strict=False, description="Recorded from then on, with zone.")
-    until: datetime | None = Field(None, strict=False, description="Recorded before, with zone.")
+    since: Moment | None = Field(None, description="Recorded from then on, with zone.")
+    until: Moment | None = Field(None, description="Recorded before, with zone.")
     priority: Priority = Field(Priority.BACKFILL, strict=False)
     dry_run: bool = Field(False, description="Count only.")
 
@@ -98,14 +100,17 @@ def change_priority(job_id: int, wish: Hurry, wired: Wired, caller: Caller) -> J
     return _after(wired, job_id)
 
 
-@routes.post("/reinspections", responses={503: {"description": "Nothing was released to that alias yet."}})
+@routes.post(
+    "/reinspections",
+    responses={404: {"description": "No such route."}, 503: {"description": "Nothing was released to it yet."}},
+)
 @needs(Role.ENGINEER)
 def inspect_again(wish: Reinspection, wired: Wired, caller: Caller) -> ReinspectionAnswer:
     """Inspect what was inspected before with another bundle, at most 10,000 files a call, the newest first.
 
     Alerts count a capture once, with whatever bundle: none is repeated.
     """
-    digest = BundleStore(wired.settings.bundle_dir).resolve(wish.bundle).manifest.ref.digest
+    digest = route_at(wired, wish.bundle).manifest.ref.digest
     which = InspectionFilter(wish.lot, wish.tool, wish.product, wish.step, wish.label, wish.unknown)
     wanted = Wish(digest, which, wish.since, wish.until, sender=caller.name, priority=wish.priority)
     at_most = MOST_FILES // FILES_AT_ONCE

@@ -9,6 +9,7 @@ from models.domain.errors import ConfigurationError, RetryableError
 from services.access.roles import Role
 from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
+from services.api.problems import NotFoundError
 from services.api.routing_schemas import (
     BundleOnRoute,
     RouteCountAnswer,
@@ -24,8 +25,9 @@ from services.records.route_tables import ShadowOutcome
 from services.records.session import now
 from services.records.shadows import route_counts, shadow_counts, shadow_looks
 from services.records.views import Cursor
-from services.routing.history import apply, history, in_force, plain_routing
-from services.serving.bundle_store import BundleStore
+from services.routing.history import RoutingChange, apply, history, in_force, plain_routing
+from services.routing.routing import Routing
+from services.serving.bundle_store import BundleStore, Route
 
 Hours = Annotated[float, Query(gt=0, le=24 * 366, description="Look back this many hours.")]
 routes = APIRouter(prefix=PREFIX, tags=["routing"])
@@ -34,9 +36,7 @@ routes = APIRouter(prefix=PREFIX, tags=["routing"])
 @routes.get("/routing")
 def routing(wired: Wired) -> RoutingAnswer:
     """The routing in force, and the bundle each of its routes means now. POST one to change it."""
-    with wired.database.read() as session:
-        change = in_force(session)
-    holds = change.routing if change is not None else plain_routing(wired.settings)
+    holds, change = _holding(wired)
     return RoutingAnswer(
         number=change.number if change is not None else 0,
         applied_at=change.at if change is not None else None,
@@ -94,8 +94,31 @@ def summary(wired: Wired, hours: Hours = 24) -> list[ShadowCountAnswer]:
         return [ShadowCountAnswer.of(one) for one in shadow_counts(session, since=_since(now(session), hours))]
 
 
+def route_at(wired: Wiring, name: str) -> Route:
+    """What a route means now; the digest of an installed bundle is a route to itself.
+
+    Raises:
+        NotFoundError: there is no such route.
+        RetryableError: nothing was released to it yet.
+    """
+    try:
+        return BundleStore(wired.settings.bundle_dir).resolve(name)
+    except RetryableError as error:
+        known = _holding(wired)[0].routes
+        if name in known:
+            raise
+        raise NotFoundError("no such route", where=name, expected=" | ".join(known)) from error
+
+
 def _since(moment: datetime, hours: float) -> datetime:
     return moment - timedelta(hours=hours)
+
+
+def _holding(wired: Wiring) -> tuple[Routing, RoutingChange | None]:
+    """The routing in force, and the change that made it so; none if nobody ever applied one."""
+    with wired.database.read() as session:
+        change = in_force(session)
+    return (plain_routing(wired.settings), None) if change is None else (change.routing, change)
 
 
 def _bundle(wired: Wiring, route: str) -> BundleOnRoute:

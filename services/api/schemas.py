@@ -1,20 +1,24 @@
 """What the API answers: pydantic models with examples, made from the views of `services.records`."""
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from models.domain.alert import AlertState, Disposition, Severity
 from models.domain.capture import CaptureKind
 from models.domain.errors import Complaint
 from models.domain.verdict import Reason, Verdict
 from services.records.tables import JobState
-from services.records.views import AlertDetail, AlertEvent, AlertSummary, InspectionSummary, JobSummary
+from services.records.views import AlertDetail, AlertEvent, AlertSummary, InspectionSummary, JobSummary, in_utc
 
 _EXAMPLE_ID = "9f2c6b0e4a51d7f3c8e6a0b2d4f6180a3c5e7092b4d6f81a3c5e7092b4d6f81a"
 PREFIX = "/api/v1"
 Item = TypeVar("Item")
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(in_utc)]
+"""A moment in a body: with zone, because without one it would be off by hours without anyone noticing."""
 
 
 class Answer(BaseModel):

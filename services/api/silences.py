@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from models.domain.alert import SilenceKind
 from services.access.roles import Role
 from services.alerting.silencing import Wish, add_silence, end_silence
 from services.api.needs import needs
 from services.api.paging import Limit, PageCursor, next_of
-from services.api.schemas import PREFIX, Answer, Asked, Listing
+from services.api.schemas import PREFIX, Answer, Asked, Listing, Moment
 from services.api.wiring import Caller, Wired
 from services.records.session import now
 from services.records.silences import Silence, silences
@@ -29,8 +29,8 @@ class SilenceWish(Asked):
     )
 
     reason: str = Field(min_length=1, max_length=2000, description="Why; kept.")
-    until: AwareDatetime = Field(strict=False, description="When it ends; at most 30 days ahead.")
-    starts_at: AwareDatetime | None = Field(None, strict=False, description="When it begins; null = now.")
+    until: Moment = Field(description="When it ends; at most 30 days ahead.")
+    starts_at: Moment | None = Field(None, description="When it begins; null = now.")
     kind: SilenceKind = Field(SilenceKind.SILENCE, strict=False, description="Maintenance opens no alert at all.")
     every_days: int | None = Field(None, ge=1, le=366, description="Maintenance that comes back; null = once.")
     rule: str | None = Field(None, examples=["pattern"])

@@ -12,12 +12,16 @@ from models.effect import BUDGETS, Effect, effect_of, thresholds_for
 from models.manifest import Thresholds
 from services.access.roles import Role
 from services.api.needs import needs
+from services.api.routing import route_at
 from services.api.schemas import PREFIX, Answer, Asked, BundleAnswer
 from services.api.wiring import Caller, Wired, Wiring
+from services.routing.routing import ROUTE_PATTERN
 from services.routing.thresholds import ThresholdOrder, change
-from services.serving.bundle_store import BundleStore
 
-RouteName = Annotated[str | None, Query(max_length=64, description="Default: the installation's own.")]
+RouteName = Annotated[
+    str | None, Query(pattern=ROUTE_PATTERN, description="A route or a digest. Default: the installation's own.")
+]
+_MISSING: dict[int | str, dict[str, str]] = {404: {"description": "No such route."}}
 routes = APIRouter(prefix=f"{PREFIX}/thresholds", tags=["thresholds"])
 
 
@@ -101,13 +105,14 @@ def held(wired: Wiring, route: str | None) -> Held:
     """What is on a route; None = the installation's own.
 
     Raises:
+        NotFoundError: there is no such route.
         RetryableError: nothing was released to it yet.
     """
-    found = BundleStore(wired.settings.bundle_dir).resolve(route or wired.settings.route)
+    found = route_at(wired, route or wired.settings.route)
     return Held(found.name, found.manifest.ref, load_bundle(found.folder))
 
 
-@routes.get("")
+@routes.get("", responses=_MISSING)
 def thresholds(wired: Wired, route: RouteName = None) -> RouteThresholdsAnswer:
     """The thresholds in force, and the rejection rate against the error for the usual budgets."""
     found = held(wired, route)
@@ -120,7 +125,7 @@ def thresholds(wired: Wired, route: RouteName = None) -> RouteThresholdsAnswer:
     )
 
 
-@routes.get("/effect")
+@routes.get("/effect", responses=_MISSING)
 def effect(
     wired: Wired,
     route: RouteName = None,
@@ -134,15 +139,16 @@ def effect(
     return found.effect(order.thresholds(found.bundle), budget)
 
 
-@routes.put("")
+@routes.put("", responses=_MISSING)
 @needs(Role.ENGINEER)
 def put_into_force(
     order: ThresholdChange, wired: Wired, caller: Caller, route: RouteName = None
 ) -> RouteThresholdsAnswer:
     """Put other thresholds into force, without training; who, why, before and after go into the journal."""
+    name = route_at(wired, route or wired.settings.route).name
     change(
         wired.settings, wired.database, ThresholdOrder(order.budget, order.novelty, order.confidence),
-        route=route or wired.settings.route, actor=caller.name, reason=order.reason, after=order.after,
+        route=name, actor=caller.name, reason=order.reason, after=order.after,
     )  # fmt: skip
     return thresholds(wired, route)
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from models.domain.errors import RetryableError
 from services.api.explaining import Why
 from services.api.inspections import MISSING, UNCHANGING, find_line
 from services.api.pictures import heat_png, patch_png
@@ -47,9 +48,12 @@ def heat_map(
 
 
 @routes.get("/bundles/{digest}/examples/{row}.png", responses=MISSING, response_class=Response)
-def example(digest: str, row: int, wired: Wired) -> Response:
+def example(digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], row: int, wired: Wired) -> Response:
     """The picture of a known example of a bundle."""
-    pictures = wired.explaining.reference(digest).pictures
+    try:
+        pictures = wired.explaining.reference(digest).pictures
+    except RetryableError as error:  # of a digest that somebody made up, trying again would not help
+        raise NotFoundError("no such bundle here", where=digest, remedy=error.complaint.remedy) from error
     if pictures is None or not 0 <= row < len(pictures):
         raise NotFoundError("no such picture", where=f"example {row}", remedy="train the bundle again")
     return Response(patch_png(pictures[row]), media_type="image/png", headers={"Cache-Control": UNCHANGING})

@@ -9,9 +9,11 @@ from fastapi.responses import HTMLResponse
 from models.domain.errors import InputError
 from services.access.roles import Role
 from services.api.needs import needs
+from services.api.routing import route_at
 from services.api.thresholds import RouteName, held
 from services.api.wiring import Caller, Wired, Wiring
 from services.dashboard.looks import address, go_to, page
+from services.routing.routing import ROUTE_PATTERN
 from services.routing.thresholds import ThresholdOrder, change
 
 Number = Annotated[str, Query(max_length=32)]
@@ -39,7 +41,7 @@ def put_into_force(
     request: Request,
     wired: Wired,
     caller: Caller,
-    route: Annotated[str, Form(max_length=64)],
+    route: Annotated[str, Form(pattern=ROUTE_PATTERN)],
     after: Annotated[str, Form(max_length=64)],
     reason: Annotated[str, Form(min_length=1, max_length=2000)],
     budget: Annotated[str, Form(max_length=32)] = "",
@@ -49,8 +51,8 @@ def put_into_force(
     """Change them."""
     asked = {"budget": budget, "novelty": novelty, "confidence": confidence}
     try:
-        order = _order(asked)
-        change(wired.settings, wired.database, order, route=route, actor=caller.name, reason=reason, after=after)
+        order, name = _order(asked), route_at(wired, route).name
+        change(wired.settings, wired.database, order, route=name, actor=caller.name, reason=reason, after=after)
     except InputError as error:
         return _page(request, wired, route, asked, str(error))
     return go_to(address("/thresholds", route=route))

@@ -18,10 +18,12 @@ from services.records.journal import journal
 from services.records.labels import labels
 from services.records.quality import Deed, Share, Span, alerts_of_span, deeds, shares
 from services.records.queries import InspectionFilter
-from services.records.views import AlertSummary, JobSummary
+from services.records.views import AlertSummary, JobSummary, in_utc
 
 SHIFT = timedelta(hours=8)
 LONGEST = timedelta(days=31)
+_YEARS = (1970, 9000)
+"""Whose moments can be looked behind and ahead of."""
 Text = Annotated[str, Query(max_length=40)]
 routes = APIRouter(include_in_schema=False)
 
@@ -151,6 +153,9 @@ def _span(since: str, until: str, now: datetime, default: timedelta = SHIFT) -> 
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
+        moment = in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except ValueError as error:
         raise InputError("not a moment", expected="2026-03-01T06:00:00+00:00", got=text) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not _YEARS[0] <= moment.year < _YEARS[1]:
+        raise InputError("not a moment wafers are of", expected=f"a year from {_YEARS[0]} on", got=text)
+    return moment

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, literal_column, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
-from models.domain.errors import ConfigurationError, RetryableError
+from models.domain.errors import ConfigurationError, InputError, RetryableError
 from services.exhaustion import Resource, out_of
 from services.records.tables import UtcDateTime
 from services.records.watchdog import PING_SHARE, WatchedConnection, watch
@@ -63,8 +63,9 @@ class Database:
         Raises:
             RetryableError: the database is unreachable, full or busy. Whether a commit took place may then be unknown:
                 every use case is written so that doing it again does no harm.
+            InputError: a value has no place in the database: text with NUL in it, a number of more than 64 bits.
         """
-        with _outages_named(), self._write_sessions.begin() as session:
+        with _errors_named(), self._write_sessions.begin() as session:
             if patient and not self.is_sqlite:
                 _be_patient(session)
             yield session
@@ -75,8 +76,9 @@ class Database:
 
         Raises:
             RetryableError: the database is unreachable.
+            InputError: a value that is looked for has no place in the database.
         """
-        with _outages_named(), self._read_sessions() as session:
+        with _errors_named(), self._read_sessions() as session:
             yield session
 
     def close(self) -> None:
@@ -125,9 +127,17 @@ def is_alive(database: Database) -> bool:
 
 
 @contextmanager
-def _outages_named() -> Iterator[None]:
+def _errors_named() -> Iterator[None]:
     try:
         yield
+    except (DataError, OverflowError, UnicodeEncodeError) as error:
+        if isinstance(error, OverflowError) and "SQLite" not in str(error):
+            raise  # somebody's arithmetic
+        cause = error.orig if isinstance(error, DataError) else error
+        raise InputError(
+            "a value has no place in the database", expected="text without NUL, numbers of at most 64 bits",
+            got=str(cause).partition("\n")[0], code="not-storable",
+        ) from error  # fmt: skip
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if resource := _run_out(cause):

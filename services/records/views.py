@@ -1,7 +1,6 @@
 """What pages and API read: frozen dataclasses, complete when they leave the database."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,10 +38,10 @@ class Cursor:
         try:
             padded = text + "=" * (-len(text) % 4)
             moment, _, row = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
-            cursor = cls(datetime.fromisoformat(moment), row)
-        except (ValueError, binascii.Error) as error:
+            cursor = cls(in_utc(datetime.fromisoformat(moment)), row)
+        except ValueError as error:
             raise InputError("bad cursor", where="cursor", expected="one from `next`", got=text[:80]) from error
-        if cursor.moment.tzinfo is None or not row:
+        if not row:
             raise InputError("bad cursor", where="cursor", expected="one from `next`", got=text[:80])
         return cursor
 
@@ -58,6 +57,20 @@ class Cursor:
                 "bad cursor", where="cursor", expected="one from `next` of the same list", got=self.id[:80]
             )
         return int(self.id)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment that somebody told us, as the same moment in UTC.
+
+    Raises:
+        ValueError: it has no zone, or it lies outside of the calendar in UTC.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment without zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a moment outside of the calendar") from error
 
 
 UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)

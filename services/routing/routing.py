@@ -26,6 +26,8 @@ from models.domain.capture import Capture, CaptureKind
 from models.domain.errors import ConfigurationError
 from models.yaml_file import checked, read_yaml
 
+ROUTE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+"""Of the name of a route, or of the digest of a bundle, which is a route to itself."""
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", description="Letters, digits, dots, - and _.")
 ]

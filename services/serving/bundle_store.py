@@ -17,6 +17,8 @@ from models.domain.inspection import BundleRef
 from models.manifest import BundleManifest, read_manifest
 from services.routing.trials import Stint
 
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -76,8 +78,10 @@ class BundleStore:
 
         Raises:
             RetryableError: nothing was released to this route yet.
-            ConfigurationError: the bundle it names is not installed.
+            ConfigurationError: the bundle it names is not installed, or the name leads out of the folder.
         """
+        if Path(route).name != route or "\0" in route or len(route) > _LONGEST_NAME:
+            raise ConfigurationError("not the name of a route", got=route[:80], expected="no path")
         if (self._folder / route / "bundle.json").is_file():
             return Route(route, self._manifest(route), self._folder / route)
         try:

@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from models.domain.alert import Alert, AlertState, Fingerprint, Severity
 from services.alerting.audit import verify
 from services.alerting.handling import change_alert
@@ -49,6 +51,34 @@ def test_rules_are_shown_and_tried(service: Service) -> None:
     assert service.client.post("/api/v1/rules/test", json=nothing).json() == []
     wrong = service.client.post("/api/v1/rules/test", json={"text": "version: 3\nrules: []\n"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "bad-rules")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5000, "- " * 20_000, "a: 2026-02-31", "!!int x", "!!bool 3", "!!timestamp x", "&a [*a]", "{", "<<: 3"],
+    ids=lambda text: text[:12],
+)
+def test_rules_that_nobody_can_read_are_a_wrong_input(service: Service, text: str) -> None:
+    wrong = service.client.post("/api/v1/rules/test", json={"text": text})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "bad-rules")
+
+
+def test_rules_that_are_endless_when_written_out_are_answered_in_a_few_words(service: Service) -> None:
+    lines = [
+        "a0: &a0 [x, x, x, x, x, x, x, x]",
+        *(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 8)}]" for k in range(1, 30)),
+    ]
+    wrong = service.client.post("/api/v1/rules/test", json={"text": "\n".join(lines)})
+    assert wrong.status_code == 422
+    assert len(wrong.text) < 1000
+
+
+def test_a_silence_needs_moments_of_this_calendar(service: Service) -> None:
+    for until in ("2026-03-01T12:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "tomorrow"):
+        assert (
+            service.client.post("/api/v1/silences", json={"tool": "T", "reason": "x", "until": until}).status_code
+            == 422
+        )
 
 
 def test_bad_actors_and_the_rate_of_alerts(service: Service) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.bundle import load_bundle
+from models.domain.errors import ConfigurationError, RetryableError
 from services.serving.bundle_store import BundleStore
 from tests.services.api.conftest import Serve, Service
 from tests.services.conftest import MakeBundle
@@ -41,6 +42,25 @@ def test_a_change_needs_a_reason_and_the_bundle_it_is_for(service: Service) -> N
     assert after.json()["now"]["thresholds"]["novelty"] == 0.25
     assert after.json()["bundle"]["digest"] != digest
     assert service.client.put("/api/v1/thresholds", json=order).status_code == 422  # it changed meanwhile
+
+
+@pytest.mark.parametrize("route", ["../secret", "/etc", "a/b", "..", "x" * 300, "a\0b", "", " "])
+def test_a_route_is_a_name_and_no_way_out_of_the_folder(service: Service, route: str) -> None:
+    (service.settings.home / "secret.json").write_text('{"digest": "0", "version": "1"}')
+    for path in ("/api/v1/thresholds", "/api/v1/thresholds/effect", "/thresholds"):
+        assert service.client.get(path, params={"route": route}).status_code == 422, path
+    assert service.client.post("/api/v1/reinspections", json={"bundle": route}).status_code == 422
+    order = {"novelty": 0.2, "reason": "x", "after": "0" * 64}
+    assert service.client.put("/api/v1/thresholds", params={"route": route}, json=order).status_code == 422
+    with pytest.raises((ConfigurationError, RetryableError)):
+        BundleStore(service.settings.bundle_dir).resolve(route)
+
+
+def test_a_route_that_nobody_made_is_not_there(service: Service) -> None:
+    answer = service.client.get("/api/v1/thresholds?route=elsewhere")
+    assert (answer.status_code, answer.json()["expected"]) == (404, "folder")
+    assert service.client.post("/api/v1/reinspections", json={"bundle": "elsewhere"}).status_code == 404
+    assert service.client.get(f"/api/v1/bundles/{'0' * 64}/examples/1.png").status_code == 404
 
 
 def test_the_page_previews_and_changes(service: Service) -> None:

@@ -178,7 +178,8 @@ def test_the_report_tells_what_a_shift_leaves(service: Service) -> None:  # noqa
     assert "attachment" in table.headers["content-disposition"]
     assert "pattern,Ring,P1,ETCH,T9,1" in table.text
     shown(service, "/report?since=2026-01-02T00:00&until=2026-01-01T00:00", 422)
-    shown(service, "/report?since=yesterday", 422)
+    for moment in ("yesterday", "0001-01-01T00:00", "9999-12-31T23:59-14:00"):
+        shown(service, f"/report?until={moment}", 422)
     assert "Nothing: every alert is closed" in shown(service, "/report?since=2020-01-01T00:00&until=2020-01-01T08:00")
 
 

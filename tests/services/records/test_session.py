@@ -1,13 +1,15 @@
 """Transactions: committed at the edge, outages named, reading apart from writing."""
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
-from models.domain.errors import ConfigurationError, RetryableError
+from models.domain.errors import ConfigurationError, InputError, RetryableError
+from services.records.alert_tables import AlertRow
 from services.records.session import Database, is_alive, now
 from services.records.tables import SourceFileRow
 
@@ -43,6 +45,28 @@ def test_moments_come_back_as_utc_whatever_zone_they_went_in_with(database: Data
 def test_moments_without_zone_are_refused(database: Database) -> None:
     with pytest.raises(StatementError, match="naive datetime"), database.write() as session:
         session.add(source("a", NOON.replace(tzinfo=None)))
+
+
+@pytest.mark.parametrize(
+    ("value", "in_sqlite", "in_postgres"),
+    [("a\x00b", True, False), ("a\ud800", False, False), (2**70, False, False)],
+    ids=["NUL", "half a character", "more than 64 bits"],
+)
+def test_a_value_without_a_place_in_the_database_is_a_wrong_input(
+    database: Database, value: str | int, *, in_sqlite: bool, in_postgres: bool
+) -> None:
+    fits = in_sqlite if database.is_sqlite else in_postgres
+    with (
+        nullcontext() if fits else pytest.raises(InputError, match="no place in the database"),
+        database.read() as session,
+    ):
+        column = AlertRow.title if isinstance(value, str) else AlertRow.id
+        assert session.scalars(select(AlertRow).where(column == value)).all() == []
+
+
+def test_arithmetic_that_overflows_is_not_the_databases_fault(database: Database) -> None:
+    with pytest.raises(OverflowError), database.read():
+        timedelta(days=10**10)
 
 
 def test_the_clock_is_the_databases_and_has_a_zone(database: Database) -> None:
