@@ -164,9 +164,9 @@ def frame(file: int, arguments: Mapping[str, Any]) -> Iterator[Reply]:
         states = [_map(maps[i], i) for i in some]
         yield Reply(
             {
-                "lots": [_text(lots[i]) for i in some],
-                "wafers": [_text(wafers[i]) for i in some],
-                "labels": [_text(labels[i]) for i in some],
+                "lots": [text_of(lots[i]) for i in some],
+                "wafers": [text_of(wafers[i]) for i in some],
+                "labels": [text_of(labels[i]) for i in some],
             },
             {
                 "heights": np.array([m.shape[0] for m in states], np.int64),
@@ -288,7 +288,7 @@ def _map(value: Any, row: int) -> NDArray[np.uint8]:
     return value.astype(np.uint8)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Text of a cell; labels of WM-811K are nested arrays such as [['Edge-Loc']], empty where nobody labelled."""
     while isinstance(value, np.ndarray | list | tuple):
         if len(value) == 0 or (isinstance(value, np.ndarray) and value.size == 0):

@@ -39,10 +39,8 @@ def render_points(points: PointMap, window: Window) -> Patch:
         found = located(*points.positions, window, clip=False)
     else:
         found = points.index.located(window)
-    share = _disc(window)
-    if points.inspected is not None:
-        share = np.minimum(share, _grid_share(points.inspected, points.diameter_um, window))
-    return Patch(window, Scene(found, _to_byte(share)), float(share.mean(dtype=np.float64)))
+    share, inspected = _looked_at(points.inspected, points.diameter_um, window)
+    return Patch(window, Scene(found, share), inspected)
 
 
 def render_dies(dies: DieMap, window: Window) -> Patch:
@@ -97,6 +95,20 @@ def _to_byte(share: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=512)
+def _looked_at(grid: DieGrid | None, diameter_um: float, window: Window) -> tuple[NDArray[np.uint8], float]:
+    """Inspected share of each pixel, uint8 (height, width), and of the window.
+
+    It is kept, because wafers of a product are looked at alike: drawing it anew took half the time of cutting.
+    """
+    share = _disc(window)
+    if grid is not None:
+        share = np.minimum(share, _grid_share(grid, diameter_um, window))
+    rounded = _to_byte(share)
+    rounded.flags.writeable = False
+    return rounded, float(share.mean(dtype=np.float64))
+
+
+@lru_cache(maxsize=64)
 def _disc(window: Window) -> NDArray[np.float32]:
     """Share of each pixel inside the round wafer, float32 (height, width), within 2 % at the rim."""
     rows = (np.arange(window.top, window.bottom) + 0.5) / window.level.height * 2 - 1

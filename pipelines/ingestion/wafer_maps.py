@@ -21,7 +21,7 @@ FAIL = 2
 
 @dataclass(frozen=True, eq=False)
 class DieGrid:
-    """The dies a tool looked at. No dies means that nothing was inspected.
+    """The dies a tool looked at, equal if they lie at the same places. No dies means that nothing was inspected.
 
     Attributes:
         x_um: float64 (D,), lower-left corners, micrometres from the wafer's centre.
@@ -49,6 +49,16 @@ class DieGrid:
     def __len__(self) -> int:
         """Number of inspected dies."""
         return len(self.x_um)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DieGrid) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    @cached_property
+    def _content(self) -> tuple[bytes, bytes, tuple[float, float]]:
+        return self.x_um.tobytes(), self.y_um.tobytes(), self.pitch_um
 
 
 @dataclass(frozen=True, eq=False)

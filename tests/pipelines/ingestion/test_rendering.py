@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.capture import Capture, CaptureKind
-from models.domain.patch import COUNT_TO_DENSITY, DENSITY_FULL
+from models.domain.patch import COUNT_TO_DENSITY, DENSITY_FULL, Scene
 from models.domain.tiling import Level, Tiling, Window, plan, pyramid, windows
 from pipelines.ingestion.point_index import located
 from pipelines.ingestion.rendering import render_die_maps, render_dies, render_points
@@ -127,6 +127,22 @@ def test_inspected_dies_cover_their_area_exactly() -> None:
     assert (columns.min(), columns.max()) == (32, 32 + math.ceil(30 / 4.6875) - 1)
     quarter = render_points(points, Window(Level(1, 128, 128), 0, 64, 64, 64))
     assert quarter.inspected == pytest.approx(4 * patch.inspected, rel=1e-5)
+
+
+def test_what_was_inspected_is_kept_for_wafers_that_were_looked_at_alike() -> None:
+    def dies(x_um: float, pitch_um: float = 20_000.0) -> PointMap:
+        grid = DieGrid(np.array([x_um, 40_000.0]), np.array([0.0, 10_000.0]), (20_000.0, pitch_um))
+        return PointMap(np.zeros(0, np.float32), np.zeros(0, np.float32), 300_000.0, grid)
+
+    first, again, moved, taller = (
+        render_points(points, whole()) for points in (dies(0.0), dies(0.0), dies(500.0), dies(0.0, 21_000.0))
+    )
+    assert isinstance(first.content, Scene)
+    assert isinstance(again.content, Scene)
+    assert first.content.share is again.content.share
+    for other in (moved, taller):
+        assert (first.pixels != other.pixels).any()
+    assert taller.inspected == pytest.approx(1.05 * first.inspected)
 
 
 def test_die_windows_show_the_same_wafer_as_the_whole() -> None:
