@@ -26,7 +26,7 @@ from models.drawing import drawn
 from pipelines.ingestion import PointReader, cut, open_captures
 
 LEVELS = (0, 1, 2, 3)
-LEAST_SAVING, MOST_TIME = 5, 1.15
+LEAST_SAVING, MOST_TIME = 5, 1.25
 
 
 def as_pixels(patches: list[Patch]) -> Patches:

@@ -1,5 +1,6 @@
 """A plant for each test."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ def real_files_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
 def plant(database_url: str, tmp_path: Path) -> Plant:
     """Empty, on SQLite and on PostgreSQL."""
     return Plant(database_url, tmp_path / "plant").build()
+
+
+@pytest.fixture
+def sqlite_plant(tmp_path: Path, sqlite_template: Path) -> Plant:
+    """Empty, on SQLite: for what is about the disk, and where the database makes no difference."""
+    shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
+    return Plant(f"sqlite:///{tmp_path / 'waferwatch.db'}", tmp_path / "plant").build()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ from unittest import mock
 
 from sqlalchemy import update
 
+from models.domain.alert import Alert
 from services.alerting import relay
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
 from services.api import problems
-from services.inspection import recording, trying
+from services.inspection import recording, trying, worker
 from services.inspection.recording import Recorded, Recorder
 from services.intake import receiving, spool, watching
 from services.intake.receiving import Arrival, Receipt
@@ -26,6 +27,11 @@ from services.records import session as session_module
 from services.records.session import WriteSession, now
 from services.records.tables import JobRow
 from services.records.watchdog import WatchedConnection
+
+
+def planted(name: str | None) -> AbstractContextManager[None]:
+    """One of those below by its name, which can be sent to other processes; None = the program as it is."""
+    return nullcontext() if name is None else globals()[name]()
 
 
 @contextmanager
@@ -69,6 +75,25 @@ def no_fence() -> Iterator[None]:
         session.execute(update(JobRow).where(JobRow.id == held.job_id).values(**values))
 
     with mock.patch.object(lease, "_update", settle_any):
+        yield
+
+
+@contextmanager
+def inspections_are_counted() -> Iterator[None]:
+    """An alert counts inspections, not what they show: another bundle's look at the same capture is news."""
+    real = recording.raise_alerts
+
+    def raise_each(session: WriteSession, alerts: Sequence[Alert], **named: Any) -> Any:
+        return real(session, [replace(one, subject=one.inspection_id or one.subject) for one in alerts], **named)
+
+    with mock.patch.object(recording, "raise_alerts", raise_each):
+        yield
+
+
+@contextmanager
+def nobody_buries() -> Iterator[None]:
+    """A job whose workers all died is left to whoever comes next; and nobody may."""
+    with mock.patch.object(worker, "bury_silent", return_value=0):
         yield
 
 

@@ -160,23 +160,34 @@ def oracle(texts: set[str]) -> Counter[tuple[str, str, str | None]]:
     return expected
 
 
-def check_invariant(plant: Plant, texts: set[str], *, most_repeats: int = 0) -> None:
+def check_invariant(
+    plant: Plant, texts: set[str], *, dead: frozenset[str] = frozenset(), bundles: int = 1, most_repeats: int = 0
+) -> None:
     """**I**: captures == distinct inputs; alerts == the oracle's; every job terminal; no orphan outbox row.
 
     And: nothing is left in the watch folder that was not kept, the kept bytes are the bytes, and every message arrived.
+
+    Args:
+        plant: the line.
+        texts: contents of the files that came.
+        dead: of those that no worker survived.
+        bundles: how many were asked about each file.
+        most_repeats: how many messages may have arrived twice.
     """
-    hashes = {hashlib.sha256(text.encode()).hexdigest() for text in texts}
+    hashes = {hashlib.sha256(text.encode()).hexdigest() for text in texts | dead}
     captures = sum(len(text.split("broken")[0].splitlines()) for text in texts)
     with closing(Database(plant.url)) as database, database.read() as session:
         states = Counter(session.scalars(select(JobRow.state)))
         assert set(states) <= TERMINAL, states
         assert set(session.scalars(select(SourceFileRow.sha256))) == hashes
-        assert states.total() == len(hashes), f"{states.total()} jobs for {len(hashes)} files"
+        assert states.total() == bundles * len(hashes), f"{states.total()} jobs for {len(hashes)} files"
+        assert states[JobState.DEAD] == len(dead)
         assert session.scalar(select(func.count()).select_from(CaptureRow)) == captures
-        assert session.scalar(select(func.count()).select_from(InspectionRow)) == captures
+        assert session.scalar(select(func.count()).select_from(InspectionRow)) == bundles * captures
         alerts = queries.alerts(session, states=list(AlertState), limit=1000).items
         found = Counter({(alert.rule, alert.pattern, alert.tool): alert.count for alert in alerts})
-        assert found == oracle(texts), f"{found} is not {oracle(texts)}"
+        expected = oracle(texts) + Counter({("dead", "worker-silent", None): len(dead)})
+        assert found == expected, f"{found} is not {expected}"
         counted = session.execute(
             select(AlertRow.count, func.count()).join(AlertOccurrenceRow).group_by(AlertRow.id, AlertRow.count)
         ).all()

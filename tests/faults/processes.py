@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests.faults import mutants
 from tests.faults.plant import Machine, Plant
 from tests.faults.points import Points
 
@@ -16,13 +17,15 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.faults.processes", "tests.faults.pages", "tests.faults.mutants"])
 
 
-def run_part(plant: Plant, part: str, kill_at: int | None = None, log: Path | None = None) -> int:
+def run_part(
+    plant: Plant, part: str, kill_at: int | None = None, log: Path | None = None, mutant: str | None = None
+) -> int:
     """Run `ingest`, `work` or `relay` in a process of its own, which kills itself at the `kill_at`-th point.
 
     Returns:
         Its exit code: 0, or -9.
     """
-    process = _context.Process(target=_part, args=(plant, part, kill_at, log))
+    process = _context.Process(target=_part, args=(plant, part, kill_at, log, mutant))
     process.start()
     process.join(180)  # the first one waits for the server to import everything
     assert process.exitcode is not None, f"{part} hangs"
@@ -43,14 +46,15 @@ def running(target: Callable[..., None], *arguments: object, **named: object) ->
         process.join()
 
 
-def take_in(plant: Plant) -> None:
+def take_in(plant: Plant, mutant: str | None = None) -> None:
     """Look at the watch folder until it is empty."""
-    machine = Machine(plant)
-    while any(plant.watch.iterdir()):
-        machine.ingest()
+    with mutants.planted(mutant):
+        machine = Machine(plant)
+        while any(plant.watch.iterdir()):
+            machine.ingest()
 
 
-def _part(plant: Plant, part: str, kill_at: int | None, log: Path | None) -> None:
+def _part(plant: Plant, part: str, kill_at: int | None, log: Path | None, mutant: str | None) -> None:
     passed: list[str] = []
 
     def at(name: str) -> None:
@@ -63,5 +67,5 @@ def _part(plant: Plant, part: str, kill_at: int | None, log: Path | None) -> Non
             os.kill(os.getpid(), signal.SIGKILL)
 
     machine = Machine(plant, at)
-    with Points(at):
+    with mutants.planted(mutant), Points(at):
         getattr(machine, part)()

@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.faults.plant import Plant
+from tests.faults.plant import Machine, Plant, check_invariant
 
 pytestmark = [
     pytest.mark.faults,
@@ -21,22 +22,15 @@ pytestmark = [
 
 SCRIPT = """
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from tests.faults import mutants
 from tests.faults.plant import Machine, Plant
-with getattr(mutants, sys.argv[3])() if len(sys.argv) > 3 else nullcontext():
+with mutants.planted(sys.argv[3] if len(sys.argv) > 3 else None):
     machine = Machine(Plant(sys.argv[1], Path(sys.argv[2])))
     machine.ingest()
     machine.close()
 """
 CALLS = "trace=fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat"
-
-
-@pytest.fixture
-def sqlite_plant(tmp_path: Path, sqlite_template: Path) -> Plant:
-    shutil.copy(sqlite_template, tmp_path / "waferwatch.db")
-    return Plant(f"sqlite:///{tmp_path / 'waferwatch.db'}", tmp_path / "plant").build()
 
 
 def steps(plant: Plant, log: Path, *mutant: str) -> list[str]:
@@ -76,6 +70,10 @@ def in_order(found: list[str]) -> bool:
 def test_every_step_is_synced_before_the_next(sqlite_plant: Plant, tmp_path: Path) -> None:
     found = steps(sqlite_plant, tmp_path / "strace")
     assert in_order(found), found
+    with closing(Machine(sqlite_plant)) as machine:
+        machine.work()
+        machine.relay()
+    check_invariant(sqlite_plant, {"1 2"})
 
 
 def test_a_source_that_goes_too_early_is_seen(sqlite_plant: Plant, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from tests.services.conftest import (
     MakeBundle,
     make_bundle,  # noqa: F401 - a fixture
 )
-from tests.services.serving.service import Service, eventually, ray_for_tests, ray_pids, replica_pids
+from tests.services.serving.service import Service, ray_for_tests, ray_pids, replica_pids
+from tests.waiting import eventually
 from tests.web import served
 
 pytestmark = [

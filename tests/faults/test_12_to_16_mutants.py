@@ -38,8 +38,9 @@ from tests.services.conftest import (
     MakeBundle,
     make_bundle,  # noqa: F401 - a fixture
 )
-from tests.services.serving.service import Service, eventually
+from tests.services.serving.service import Service
 from tests.services.test_supervisor import SLEEPER, fake_parts  # noqa: F401 - a fixture
+from tests.waiting import eventually
 from tests.web import served
 
 pytestmark = pytest.mark.faults

@@ -17,7 +17,8 @@ from tests.services.conftest import (
     MakeBundle,
     make_bundle,  # noqa: F401 - a fixture
 )
-from tests.services.serving.service import Service, eventually
+from tests.services.serving.service import Service
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.cluster, pytest.mark.xdist_group("ray"), pytest.mark.timeout(500)]
 

@@ -10,12 +10,14 @@ from services.alerting.handling import change_alert
 from services.intake.watching import Watcher
 from services.records import queries
 from services.records.tables import JobState
-from tests.faults.plant import Machine, Plant
+from tests.faults import mutants
+from tests.faults.plant import Machine, Plant, check_invariant
 from tests.services.inspection.faking import FakeClassifier, manifest
 
 pytestmark = pytest.mark.faults
 
 OLD, NEW = "b" * 64, "c" * 64
+TEXT = "1 2 99"
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def machine(plant: Plant) -> Iterator[Machine]:
 
 def take_in(machine: Machine, digest: str) -> None:
     """The file comes, and the bundle of this digest is the one of the day."""
-    machine.plant.put("lot7.001", "1 2 99")
+    machine.plant.put("lot7.001", TEXT)
     watcher: Watcher = machine.watcher()
     watcher._route = lambda: digest
     for _ in range(2):
@@ -59,3 +61,13 @@ def test_a_new_bundle_looks_again_and_repeats_nothing(machine: Machine, *, close
     assert digests == {OLD, NEW}
     assert {alert.pattern: alert.count for alert in after} == {"Scratch": 1, "Ring": 1, "novel": 1}
     assert machine.plant.received.read_text() == sent
+    if not closed_meanwhile:
+        check_invariant(machine.plant, {TEXT}, bundles=2)
+
+
+def test_counting_inspections_would_repeat_alerts(machine: Machine) -> None:
+    with mutants.inspections_are_counted():
+        for digest in (OLD, NEW):
+            take_in(machine, digest)
+    with pytest.raises(AssertionError, match="is not"):
+        check_invariant(machine.plant, {TEXT}, bundles=2)

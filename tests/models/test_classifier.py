@@ -176,6 +176,26 @@ def test_half_precision_is_the_recipes_choice_and_changes_little(make_bundle: Ma
     np.testing.assert_allclose(half.novelty, full.novelty, atol=0.05)
 
 
+def test_the_network_lies_in_memory_as_its_pixels_do(make_bundle: MakeBundle) -> None:
+    classifier = Classifier(make_bundle())
+    kernels = [one.weight for one in classifier.network.modules() if isinstance(one, torch.nn.Conv2d)]
+    assert kernels
+    assert all(one.is_contiguous(memory_format=torch.channels_last) for one in kernels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_threads_on_a_gpu_get_what_the_cpu_says(make_bundle: MakeBundle, precision: str) -> None:
+    """Page-locked copies on a stream for each thread: nobody sees another's pixels, nor half of its own."""
+    bundle = make_bundle(views=SYMMETRIES, precision=precision)
+    batches = [patches(5 + seed, seed) for seed in range(24)]
+    expected = [Classifier(bundle, "cpu").predict(batch) for batch in batches]
+    there = Classifier(bundle, "cuda")
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected, pool.map(there.predict, batches), strict=True):
+            same(one, other, 1e-3 if precision == "float32" else 5e-2)
+
+
 def test_novelty_follows_the_reference(make_bundle: MakeBundle) -> None:
     bundle = make_bundle(open_set={"scores": ["neighbours"], "neighbours": 1})
     classifier = Classifier(bundle)

@@ -1,8 +1,7 @@
 """A service for tests: its database, spool and bundles, whoever runs the inspectors."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from services.records.tables import JobRow, JobState
 from services.serving.bundle_store import BundleStore
 from services.settings import Settings
 from tests.services.conftest import MakeBundle
+from tests.waiting import eventually
 
 
 class Service:
@@ -74,15 +74,6 @@ class Service:
             detail = queries.inspection(session, inspection_id)
             assert detail is not None
             return detail.summary.bundle.digest
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from services.records.tables import JobState
 from services.routing.history import apply
 from services.routing.routing import Routing
 from tests.services.conftest import MakeBundle
-from tests.services.serving.service import Service, eventually, ray_for_tests
+from tests.services.serving.service import Service, ray_for_tests
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
 
