@@ -5,8 +5,9 @@ window says is highest where the middle is on the object; sums over a small neig
 probabilities near one are all alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,32 @@ def _of_object(verdict: Verdict, normal: str | None) -> Verdict:
     )
 
 
+def strangers(verdicts: Sequence[Verdict], stated: Sequence[Verdict], recipe: CountRecipe) -> tuple[Verdict, ...]:
+    """The unknown places of a level that people are asked about, the strangest first, no two of them near each other.
+
+    These are objects without a label, and windows like nothing known whatever they resemble most: strange ground looks
+    like ground. A frame has 10^5 windows, and thresholds refuse two in a hundred of the known ones; so such a window is
+    no object and raises no alert, and of all of them only the strangest are shown, `recipe.strangers` at most.
+
+    Args:
+        verdicts: of all windows of one level, on a grid, in any order.
+        stated: its objects.
+        recipe: how many, and how far apart they are at least.
+    """
+    asked = {one.window for one in stated if one.is_unknown}
+    found = [one for one in verdicts if one.reason is Reason.NOVEL or one.window in asked]
+    if not found:
+        return ()
+    rows, row = np.unique([one.window.top for one in found], return_inverse=True)
+    columns, column = np.unique([one.window.left for one in found], return_inverse=True)
+    strange = np.full((len(rows), len(columns)), -np.inf)
+    strange[row, column] = [one.novelty for one in found]
+    number = np.full(strange.shape, -1)
+    number[row, column] = np.arange(len(found))
+    places = _apart(strange, number >= 0, rows, columns, recipe.radius)
+    return tuple(found[number[place]] for place in islice(places, recipe.strangers))
+
+
 def peaks(
     there: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64], recipe: CountRecipe
 ) -> list[tuple[int, int]]:
@@ -81,18 +108,26 @@ def peaks(
     """
     steps = (float(np.median(np.diff(line))) if len(line) > 1 else 1.0 for line in (rows, columns))
     clearness = gaussian_filter(there, [recipe.radius / 2 / step for step in steps], mode="constant")
-    alive = there >= recipe.presence
+    return list(_apart(clearness, there >= recipe.presence, rows, columns, recipe.radius))
+
+
+def _apart(
+    clearness: NDArray[np.float64],
+    alive: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    radius: int,
+) -> Iterator[tuple[int, int]]:
+    """Places that are alive, the clearest first; each takes those within the radius out of the running."""
     candidates = np.argwhere(alive)
-    found: list[tuple[int, int]] = []
     for row, column in candidates[np.argsort(-clearness[alive], kind="stable")].tolist():
         if not alive[row, column]:
             continue
-        found.append((row, column))
-        near_rows = _within(rows, rows[row], recipe.radius)
-        near_columns = _within(columns, columns[column], recipe.radius)
+        yield row, column
+        near_rows = _within(rows, rows[row], radius)
+        near_columns = _within(columns, columns[column], radius)
         far = np.hypot(rows[near_rows, None] - rows[row], columns[None, near_columns] - columns[column])
-        alive[near_rows, near_columns] &= far > recipe.radius
-    return found
+        alive[near_rows, near_columns] &= far > radius
 
 
 def _within(line: NDArray[np.int64], place: int, radius: int) -> slice:

@@ -71,10 +71,12 @@ class CountRecipe(Part):
     Attributes:
         presence: least probability that something is there.
         radius: pixels within which two peaks are one object.
+        strangers: unknown places of a capture that people are asked about at most.
     """
 
     presence: Annotated[float, Field(gt=0, lt=1)] = 0.5
     radius: PositiveInt = 32
+    strangers: Annotated[int, Field(ge=0)] = 12
 
 
 class PreprocessingRecipe(Part):

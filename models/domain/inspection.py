@@ -3,8 +3,9 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,35 @@ class Looks:
     shape: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """An unknown place of a capture whose objects are counted: people name the place, for the whole shows many things.
+
+    What is cut out belongs to the lot, or else to the file, of the whole: they must stay on one side of a split.
+
+    Attributes:
+        verdict: of its window; no label.
+        looks: of its window.
+    """
+
+    verdict: Verdict
+    looks: Looks
+
+    def cut_out(self, of: Capture) -> Capture:
+        """The window as a capture of its own, which a label can be of; whoever is the judge, it has the same id."""
+        window, level = self.verdict.window, self.verdict.window.level
+        place = f"{of.id}:{level.index}:{window.top}:{window.left}:{window.height}:{window.width}"
+        row, column = window.centre
+        return Capture(
+            id=hashlib.sha256(place.encode()).hexdigest(),
+            kind=of.kind,
+            name=f"{of.name} at row {row * of.height:.0f}, column {column * of.width:.0f}",
+            height=window.height / level.height * of.height,
+            width=window.width / level.width * of.width,
+            provenance=replace(of.provenance, lot=of.provenance.lot or PurePath(of.name).stem),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """One capture × one bundle.
@@ -54,6 +84,7 @@ class Inspection:
         judged: how many windows were judged; 0 = those of the verdicts.
         counted: True if verdicts are of objects, not of windows.
         heat: of each densely judged level, a map for each class.
+        spots: unknown places that people are asked about, the strangest first.
     """
 
     capture: Capture
@@ -67,6 +98,7 @@ class Inspection:
     judged: int = 0
     counted: bool = False
     heat: tuple[HeatMap, ...] = field(default=(), compare=False, repr=False)
+    spots: tuple[Spot, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check once.

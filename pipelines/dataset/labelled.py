@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 
 from models.domain.capture import CaptureKind
 from models.domain.errors import ConfigurationError, InputError
+from models.domain.tiling import Window
 from pipelines.dataset.import_ import ImportOptions, build_dataset
 from pipelines.dataset.manifest import DatasetManifest, read_dataset_manifest
-from pipelines.dataset.samples import Payload, Sample, payloads
+from pipelines.dataset.samples import DatasetKind, Payload, Picture, Sample, payloads
 from pipelines.dataset.sources.origin import Origin
+from pipelines.dataset.sources.pictures import as_png
 from pipelines.ingestion import CaptureReader, DieReader, PointReader, open_captures
 
 
@@ -30,6 +32,8 @@ class LabelledFile:
         label: what it shows.
         lot: what it must not be torn from; None = nobody knows.
         name: what people call it.
+        kind: wafer or image.
+        window: of a place of the capture: the place alone is labelled.
     """
 
     capture_id: str
@@ -37,6 +41,8 @@ class LabelledFile:
     label: str
     lot: str | None
     name: str
+    kind: CaptureKind = CaptureKind.WAFER
+    window: Window | None = None
 
 
 def dataset_of_labels(
@@ -45,7 +51,7 @@ def dataset_of_labels(
     """Make a dataset of agreed labels.
 
     Args:
-        labelled: at least one; wafers only.
+        labelled: at least one; wafers, and places of images. Those of another kind than the base stay out.
         out: directory to make; a dataset is never overwritten.
         base: an older dataset whose samples come along, each on its side of the split.
         options: name, normal label, unknown labels and seed; those of the base count where none are given.
@@ -55,6 +61,9 @@ def dataset_of_labels(
             base.
         ConfigurationError: `out` exists, or `base` is not a dataset.
     """
+    older = None if base is None else read_dataset_manifest(base)
+    if older is not None:
+        labelled = [one for one in labelled if (one.kind is CaptureKind.IMAGE) is (older.kind is DatasetKind.IMAGES)]
     if not labelled:
         raise InputError(
             "no label to learn from", expected="captures people agree on",
@@ -62,7 +71,6 @@ def dataset_of_labels(
         )  # fmt: skip
     if options.replace:
         raise ConfigurationError("a dataset of labels is never overwritten", remedy="choose another folder")
-    older = None if base is None else read_dataset_manifest(base)
     if older is not None:
         options = replace(
             options, normal=options.normal or older.labels.normal, unknown=_unknown(options, older, labelled)
@@ -107,10 +115,12 @@ def _sample(one: LabelledFile, reader: CaptureReader) -> Sample:
         payload = reader.points
     elif isinstance(reader, DieReader):
         payload = reader.dies
+    elif one.window is not None:
+        payload = Picture(as_png(reader.read(one.window).pixels))
     else:
         raise InputError(
-            "not a wafer", where=one.name, expected=CaptureKind.WAFER.value, got=reader.capture.kind.value,
-            remedy="label aerial images as dots or folders of patches",
+            "an image as a whole has no class", where=one.name, expected="a wafer, or a place of an image",
+            got=reader.capture.kind.value, remedy="label aerial images as dots or folders of patches",
         )  # fmt: skip
     # Without a lot, a capture's own content is its group: the least that keeps a wafer on one side.
     return Sample((one.label,), one.lot or one.capture_id, payload, f"label: {one.name}")

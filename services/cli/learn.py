@@ -140,7 +140,13 @@ def from_labels(
         found = list(labelled(session, people))
     agreed = [
         LabelledFile(
-            one.capture_id, foundation.settings.spool_dir / one.sha256, one.opinion.name, one.lot, one.capture_name
+            one.capture_id if one.part_of is None else one.part_of[0],
+            foundation.settings.spool_dir / one.sha256,
+            one.opinion.name,
+            one.lot,
+            one.capture_name,
+            one.kind,
+            None if one.part_of is None else one.part_of[1],
         )
         for one in found
         if one.opinion.agreement is Agreement.AGREED

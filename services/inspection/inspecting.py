@@ -3,20 +3,25 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
-from models.counting import objects, presence
+import numpy as np
+
+from models.counting import objects, presence, strangers
 from models.decision import decide, not_inspected
+from models.domain.capture import CaptureKind
 from models.domain.heat import HeatMap
-from models.domain.inspection import Inspection, Looks
+from models.domain.inspection import Inspection, Looks, Spot
 from models.domain.tiling import Level
 from models.domain.verdict import Verdict
 from models.heat import heat_maps
 from models.manifest import BundleManifest
+from models.recipe import Recipe
 from models.shape import shape_of
 from pipelines.ingestion import CaptureReader
-from services.inspection.judging import PatchClassifier, Seen, see, see_whole
+from services.inspection.judging import PatchClassifier, Seen, see, see_again, see_whole
 
 Progress = Callable[[Sequence[Verdict]], None]
 """Told of all verdicts so far after each batch; raises to stop."""
@@ -51,10 +56,12 @@ def inspect(
             looks = looks or _looks(seen)
         progress(verdicts)
     dense = _dense(verdicts, manifest)
+    stated = _stated(verdicts, dense, manifest)
+    spots = _spots(reader, classifier, _asked_about(dense, stated, manifest.recipe))
     return Inspection(
         capture=reader.capture,
         bundle=manifest.ref,
-        verdicts=_stated(verdicts, dense, manifest),
+        verdicts=stated,
         normal=manifest.labels.normal,
         started_at=started_at,
         duration_s=time.perf_counter() - began,
@@ -63,6 +70,7 @@ def inspect(
         judged=len(verdicts),
         counted=manifest.recipe.count is not None,
         heat=tuple(chain.from_iterable(_heat(one, manifest) for one in dense.values())),
+        spots=spots,
     )
 
 
@@ -74,9 +82,37 @@ def _verdict(seen: Seen, manifest: BundleManifest) -> Verdict:
 
 def _looks(seen: Seen | None) -> Looks | None:
     """How a capture looks that is seen whole."""
-    if seen is None or seen.prediction is None or seen.patch is None or seen.window.level.index:
+    if seen is None or seen.window.level.index:
+        return None
+    return _own_looks(seen)
+
+
+def _own_looks(seen: Seen) -> Looks | None:
+    """How a window looks that was read by itself."""
+    if seen.prediction is None or seen.patch is None:
         return None
     return Looks(seen.prediction.embedding, shape_of(seen.patch.pixels))
+
+
+def _asked_about(
+    dense: Mapping[Level, Sequence[Verdict]], stated: Sequence[Verdict], recipe: Recipe
+) -> tuple[Verdict, ...]:
+    """Unknown places that people are asked about, the strangest first; none where the capture itself is named."""
+    if recipe.count is None or any(one.window.level.index == 0 for one in stated):
+        return ()
+    found = chain.from_iterable(strangers(one, stated, recipe.count) for one in dense.values())
+    return tuple(sorted(found, key=lambda one: -one.novelty)[: recipe.count.strangers])
+
+
+def _spots(reader: CaptureReader, classifier: PatchClassifier, unknown: Sequence[Verdict]) -> tuple[Spot, ...]:
+    found = []
+    for one, seen in zip(unknown, see_again(reader, [one.window for one in unknown], classifier), strict=True):
+        looks = _own_looks(seen)
+        if looks is not None:
+            # shapes are of densities: animals of an image are alike to the network, not in how bright they lie around
+            shape = looks.shape if reader.capture.kind is CaptureKind.WAFER else np.zeros_like(looks.shape)
+            found.append(Spot(one, replace(looks, shape=shape)))
+    return tuple(found)
 
 
 def _dense(verdicts: Sequence[Verdict], manifest: BundleManifest) -> Mapping[Level, Sequence[Verdict]]:

@@ -1,6 +1,6 @@
 """What the network believes of each window of a capture: patch by patch, or many windows of a block in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from typing import Protocol
@@ -91,6 +91,11 @@ def see_whole(reader: CaptureReader, classifier: PatchClassifier) -> Seen | None
     places = chain.from_iterable(windows(level, tiling) for level in islice(whole, 1))
     found = next(_by_patch(reader, places, classifier), [])
     return next((one for one in found if one.prediction is not None), None)
+
+
+def see_again(reader: CaptureReader, places: Sequence[Window], classifier: PatchClassifier) -> Iterator[Seen]:
+    """Windows of a block by themselves: with their pixels, and the embeddings that a pass over a block leaves out."""
+    return chain.from_iterable(_by_patch(reader, iter(places), classifier))
 
 
 def _by_patch(reader: CaptureReader, places: Iterator[Window], classifier: PatchClassifier) -> Iterator[list[Seen]]:

@@ -11,11 +11,12 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, text, true, tuple_, update
 from sqlalchemy.orm import aliased
 
 from models.clusters import heirs
 from services.records.session import ReadSession, WriteSession, now
+from services.records.spots import is_outdated
 from services.records.tables import (
     IS_REFUSED,
     ClusterMemberRow,
@@ -24,6 +25,7 @@ from services.records.tables import (
     LabelRow,
     LooksRow,
     OpinionRow,
+    SpotRow,
 )
 
 MOST = 2000
@@ -32,11 +34,19 @@ MOST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """An unknown capture by its newest inspection, and the latent space it lies in."""
+    """An unknown capture by its newest inspection, and the latent space it lies in; or an unknown place of a frame.
+
+    Attributes:
+        capture_id: of the capture, or of what was cut out.
+        inspection_id: of the capture, or of the frame.
+        bundle_digest: of the bundle that refused it.
+        is_spot: whether it is a place of a frame.
+    """
 
     capture_id: str
     inspection_id: str
     bundle_digest: str
+    is_spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,8 @@ class Cluster:
     Attributes:
         number: stays the same while most of them stay together.
         opened_at: when the first of them were grouped.
-        members: ids of their inspections, the medoid's first, then by distance from it.
+        members: ids of their inspections, of places of frames the places' own; the medoid's first, then by distance
+            from it.
         names: what people called some of them, and how many.
         unnamed: the members that nobody has named, in the same order.
     """
@@ -64,7 +75,7 @@ class Cluster:
 
 
 def strangers(session: ReadSession, *, limit: int = MOST) -> tuple[Stranger, ...]:
-    """Captures whose newest inspection refused them a label, the newest first; only those seen whole."""
+    """Captures seen whole whose newest inspection refused them a label, and unknown places of frames; newest first."""
     newer = aliased(InspectionRow)
     later = tuple_(newer.recorded_at, newer.id) > tuple_(InspectionRow.recorded_at, InspectionRow.id)
     judged_since = select(newer.id).where(newer.capture_id == InspectionRow.capture_id, later)
@@ -75,14 +86,26 @@ def strangers(session: ReadSession, *, limit: int = MOST) -> tuple[Stranger, ...
         .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
         .limit(limit)
     )
-    return tuple(Stranger(*row) for row in session.execute(wanted).tuples())
+    places = (
+        select(SpotRow.capture_id, SpotRow.inspection_id, InspectionRow.bundle_digest, true())
+        .join(InspectionRow, InspectionRow.id == SpotRow.inspection_id)
+        .where(~is_outdated().exists())
+        .order_by(SpotRow.recorded_at.desc(), SpotRow.inspection_id, SpotRow.novelty.desc())
+        .limit(limit)
+    )
+    return tuple(Stranger(*row) for asked in (wanted, places) for row in session.execute(asked).tuples())
 
 
 def looks(session: ReadSession, of: Sequence[Stranger]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Embeddings, float32 (N, D), and shapes, (N, S), of captures judged with one bundle, in their order."""
-    wanted = select(LooksRow).where(LooksRow.inspection_id.in_([one.inspection_id for one in of]))
-    found = {row.inspection_id: row for row in session.scalars(wanted)}
-    rows = [found[one.inspection_id] for one in of]
+    ids = {one.inspection_id for one in of}
+    found: dict[tuple[str, str | None], LooksRow | SpotRow] = {
+        (row.inspection_id, None): row
+        for row in session.scalars(select(LooksRow).where(LooksRow.inspection_id.in_(ids)))
+    }
+    places = session.scalars(select(SpotRow).where(SpotRow.inspection_id.in_(ids)))
+    found |= {(row.inspection_id, row.capture_id): row for row in places}
+    rows = [found[one.inspection_id, one.capture_id if one.is_spot else None] for one in of]
     return _stacked([row.embedding for row in rows]), _stacked([row.shape for row in rows])
 
 
@@ -145,9 +168,14 @@ def clustered(session: ReadSession, capture_ids: Collection[str]) -> Mapping[str
 
 
 def _clusters(session: ReadSession, *which: ColumnElement[bool]) -> list[Cluster]:
+    is_place = and_(
+        SpotRow.inspection_id == ClusterMemberRow.inspection_id, SpotRow.capture_id == ClusterMemberRow.capture_id
+    )
+    member = func.coalesce(SpotRow.capture_id, ClusterMemberRow.inspection_id)
     wanted = (
-        select(ClusterRow.id, ClusterRow.opened_at, ClusterMemberRow.inspection_id, LabelRow.name)
+        select(ClusterRow.id, ClusterRow.opened_at, member, LabelRow.name)
         .join(ClusterMemberRow, ClusterMemberRow.cluster_id == ClusterRow.id)
+        .outerjoin(SpotRow, is_place)
         .outerjoin(OpinionRow, OpinionRow.capture_id == ClusterMemberRow.capture_id)
         .outerjoin(LabelRow, LabelRow.id == OpinionRow.label_id)
         .where(*which)
@@ -155,9 +183,9 @@ def _clusters(session: ReadSession, *which: ColumnElement[bool]) -> list[Cluster
     )
     found: dict[int, list[tuple[str | None, str]]] = defaultdict(list)
     opened: dict[int, datetime] = {}
-    for number, at, member, name in session.execute(wanted).tuples():
+    for number, at, id_, name in session.execute(wanted).tuples():
         opened[number] = at
-        found[number].append((name, member))
+        found[number].append((name, id_))
     return [
         Cluster(
             number=number,

@@ -10,7 +10,7 @@ from models.domain.errors import InputError
 from services.records.opinions import weigh
 from services.records.reading import inspection_summary
 from services.records.session import ReadSession, WriteSession, now
-from services.records.tables import IS_REFUSED, CaptureRow, InspectionRow, LabelRow, OpinionRow, SourceFileRow
+from services.records.tables import IS_REFUSED, CaptureRow, InspectionRow, LabelRow, OpinionRow, SourceFileRow, SpotRow
 from services.records.views import Cursor, InspectionSummary, Page
 
 LONGEST_NAME = 80
@@ -48,6 +48,13 @@ def add_labels(
 ) -> int:
     """Say what the captures of some inspections show; returns how many captures that were.
 
+    Args:
+        session: the transaction it belongs to.
+        inspection_ids: of places of frames the places' own ids.
+        name: the class.
+        author: who says so.
+        note: why.
+
     Raises:
         InputError: no name, too long a one, or an inspection that does not exist.
     """
@@ -56,7 +63,8 @@ def add_labels(
         raise InputError(
             "not a class name", expected=f"1 to {LONGEST_NAME} printable characters", got=name[:100], code="label-name"
         )
-    wanted = select(InspectionRow.capture_id).where(InspectionRow.id.in_(inspection_ids)).distinct()
+    whole = select(InspectionRow.capture_id).where(InspectionRow.id.in_(inspection_ids))
+    wanted = whole.union(select(SpotRow.capture_id).where(SpotRow.capture_id.in_(inspection_ids)))
     # Locked in one order, so that two who speak of the same captures are both heard and neither waits for ever.
     locked = select(CaptureRow.id).where(CaptureRow.id.in_(wanted)).order_by(CaptureRow.id)
     captures = session.scalars(locked.with_for_update(key_share=True)).all()
@@ -106,12 +114,17 @@ def _labelled(row: LabelRow, of: CaptureRow) -> Labelled:
 
 
 def unnamed(session: ReadSession, *, limit: int = 200) -> tuple[InspectionSummary, ...]:
-    """Captures that were refused a label and that nobody has named yet, the newest inspection first."""
+    """Captures that were refused a label and that nobody has named yet, the newest inspection first.
+
+    A frame whose unknown places are asked about one by one is not asked about as a whole.
+    """
+    by_place = select(SpotRow.capture_id).where(SpotRow.inspection_id == InspectionRow.id)
     wanted = (
         select(InspectionRow, CaptureRow, SourceFileRow)
         .join(CaptureRow, CaptureRow.id == InspectionRow.capture_id)
         .join(SourceFileRow, SourceFileRow.sha256 == CaptureRow.sha256)
         .where(IS_REFUSED, ~select(OpinionRow.name).where(OpinionRow.capture_id == InspectionRow.capture_id).exists())
+        .where(~by_place.exists())
         .order_by(InspectionRow.recorded_at.desc(), InspectionRow.id.desc())
         .limit(limit)
     )

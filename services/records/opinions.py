@@ -6,8 +6,11 @@ from itertools import groupby
 
 from sqlalchemy import func, select
 
+from models.domain.capture import CaptureKind
 from models.domain.label import PEOPLE, Agreement, Opinion, Word, agreement, opinion
+from models.domain.tiling import Window
 from services.records.session import ReadSession, WriteSession
+from services.records.spots import frames_of
 from services.records.tables import CaptureRow, LabelRow, OpinionRow
 from services.records.upsert import insert_into
 from services.records.views import UNTIMED, Cursor, Page
@@ -23,6 +26,8 @@ class LabelledCapture:
         capture_name: what people call it.
         lot: for splitting; lots must not be torn apart.
         opinion: what they say.
+        kind: wafer or image.
+        part_of: the frame, and where on it, if it is a place of one.
     """
 
     capture_id: str
@@ -30,6 +35,8 @@ class LabelledCapture:
     capture_name: str
     lot: str | None
     opinion: Opinion
+    kind: CaptureKind
+    part_of: tuple[str, Window] | None = None
 
 
 def weigh(session: WriteSession, capture_ids: Collection[str]) -> None:
@@ -81,7 +88,9 @@ def opinions(
     )
     if after is not None:
         wanted = wanted.where(OpinionRow.capture_id > after.id)
-    found = [_labelled(row, of, needed) for row, of in session.execute(wanted).tuples()]
+    rows = session.execute(wanted).tuples().all()
+    parts = frames_of(session, [of.id for _, of in rows])
+    found = [_labelled(row, of, needed, parts.get(of.id)) for row, of in rows]
     return Page.cut(found, limit, lambda one: Cursor(UNTIMED, one.capture_id))
 
 
@@ -94,10 +103,10 @@ def labelled(session: ReadSession, needed: int = PEOPLE) -> Iterator[LabelledCap
         yield from page.items
 
 
-def _labelled(row: OpinionRow, of: CaptureRow, needed: int) -> LabelledCapture:
+def _labelled(row: OpinionRow, of: CaptureRow, needed: int, part_of: tuple[str, Window] | None) -> LabelledCapture:
     agreed = agreement(row.supporters, row.people, row.names, needed)
     found = Opinion(row.name, row.supporters, row.people, row.names, agreed)
-    return LabelledCapture(of.id, of.sha256, of.name, of.lot, found)
+    return LabelledCapture(of.id, of.sha256, of.name, of.lot, found, of.kind, part_of)
 
 
 def words_about(session: ReadSession, capture_id: str) -> tuple[Word, ...]:

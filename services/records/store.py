@@ -7,11 +7,19 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from models.domain.capture import Capture
-from models.domain.inspection import Inspection
+from models.domain.inspection import Inspection, Looks
 from models.domain.verdict import Verdict
 from services.records.heat import add_heat
 from services.records.session import WriteSession
-from services.records.tables import CaptureRow, InspectionRow, LooksRow, OpinionRow, VerdictRow, table_of
+from services.records.tables import (
+    CaptureRow,
+    InspectionRow,
+    LooksRow,
+    OpinionRow,
+    SpotRow,
+    VerdictRow,
+    table_of,
+)
 from services.records.upsert import insert_new
 
 
@@ -92,13 +100,24 @@ def add_inspection(
             ],
         )
         if inspection.looks is not None:
-            looks = {
-                "embedding": inspection.looks.embedding.astype("<f4").tobytes(),
-                "shape": inspection.looks.shape.astype("<f4").tobytes(),
-            }
+            looks = _looks(inspection.looks)
             session.execute(insert(table_of(LooksRow)), {"inspection_id": inspection.id, **looks})
         add_heat(session, inspection)
+        _add_spots(session, inspection, sha256, at)
     return is_new
+
+
+def _add_spots(session: WriteSession, inspection: Inspection, sha256: str, at: datetime) -> None:
+    for spot in inspection.spots:
+        cut_out = spot.cut_out(inspection.capture)
+        insert_new(session, CaptureRow, CaptureRow.id, **_capture(cut_out), sha256=sha256)
+        said = {name: value for name, value in verdict_values(spot.verdict).items() if name in table_of(SpotRow).c}
+        row = {"inspection_id": inspection.id, "capture_id": cut_out.id, "recorded_at": at, **_looks(spot.looks)}
+        session.execute(insert(table_of(SpotRow)), said | row)
+
+
+def _looks(looks: Looks) -> dict[str, bytes]:
+    return {name: getattr(looks, name).astype("<f4").tobytes() for name in ("embedding", "shape")}
 
 
 def verdict_values(verdict: Verdict) -> dict[str, object]:

@@ -3,6 +3,7 @@
     source_file ─< receipt                     bytes, kept once; each time they arrived
         ├─< job ─< inspection ─< verdict       work to do; what it found (until then: block)
         └─< capture ─< inspection
+        ├── spot                               an unknown place of a frame, which people name by itself
         ├─< label, ── opinion                  what people say it shows, and what they make of it together
         └── cluster_member >─ cluster          unknown captures that look alike
     inspection ── looks                        how the capture looks as a whole
@@ -363,6 +364,32 @@ class LooksRow(Base):
 
     inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    shape: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SpotRow(Base):
+    """An unknown place of a capture, and how it looks to the bundle that refused it; see `inspection.Spot`."""
+
+    __tablename__ = "spot"
+    __table_args__ = (Index("ix_spot_recorded_at", "recorded_at"),)
+
+    inspection_id: Mapped[Sha256] = mapped_column(ForeignKey("inspection.id", ondelete="CASCADE"), primary_key=True)
+    capture_id: Mapped[Sha256] = mapped_column(ForeignKey("capture.id"), primary_key=True, index=True)
+    """Of the place: what was cut out."""
+    recorded_at: Mapped[datetime]
+    level: Mapped[int]
+    level_height: Mapped[int]
+    level_width: Mapped[int]
+    top: Mapped[int]
+    left: Mapped[int]
+    height: Mapped[int]
+    width: Mapped[int]
+    confidence: Mapped[float]
+    novelty: Mapped[float]
+    reason: Mapped[Reason]
+    likeliest: Mapped[str | None]
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    """float32, little-endian, as of `looks`."""
     shape: Mapped[bytes] = mapped_column(LargeBinary)
 
 

@@ -19,8 +19,8 @@ from PIL import Image
 from models.domain.capture import Capture, CaptureKind, Provenance, capture_id
 from models.domain.errors import InputError
 from models.domain.heat import HeatMap
-from models.domain.inspection import BundleRef, Inspection, Looks
-from models.domain.tiling import Level, Tiling, Window, plan
+from models.domain.inspection import BundleRef, Inspection, Looks, Spot
+from models.domain.tiling import Level, Tiling, Window, plan, pyramid
 from models.domain.verdict import Reason, Verdict
 from models.shape import shape_of
 from pipelines.ingestion import CaptureReader, PointReader, open_captures
@@ -129,8 +129,11 @@ class Seeder:
         )
         return self._recorded(found, sha256, job_id)
 
-    def pictured(self, px: int = 3000) -> str:
-        """Record the inspection of an aerial image with a chequered ground, each square with a number of its own."""
+    def pictured(self, px: int = 3000, spots: int = 0) -> str:
+        """Record the inspection of an aerial image with a chequered ground, each square with a number of its own.
+
+        Some places of it are unknown, the last of them unlike the others.
+        """
         y, x = np.mgrid[:px, :px] // 50
         grey = ((x * 7 + y * 13) % 251).astype(np.uint8)
         stream = io.BytesIO()
@@ -143,6 +146,7 @@ class Seeder:
         )
         heat = _heat(windows[-1].level)
         found = Inspection(reader.capture, self.bundle, verdicts, NORMAL, datetime.now(UTC), 1.2, heat=heat)
+        found = replace(found, spots=tuple(_spot(reader, k, k == spots - 1) for k in range(spots)))
         return self._recorded(found, sha256, job_id)
 
     def _recorded(self, found: Inspection, sha256: str, job_id: int) -> str:
@@ -183,6 +187,12 @@ class Seeder:
             )  # fmt: skip
             job_id, _ = enqueue(session, sha256=sha256, route="champion", sender="watch")
         return sha256, job_id
+
+
+def _spot(reader: CaptureReader, k: int, is_other: bool) -> Spot:
+    window = Window(pyramid(reader.capture, 96)[-1], 150 + 170 * k, 250 + 110 * k, 96, 96)
+    said = Verdict(window, None, 0.8, 4.0 - 0.1 * k, Reason.NOVEL, NORMAL, "car", 0.1)
+    return Spot(said, Looks(np.eye(2, 8, dtype=np.float32)[int(is_other)], np.zeros(90, np.float32)))
 
 
 def _heat(level: Level) -> tuple[HeatMap, ...]:

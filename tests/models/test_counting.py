@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.counting import objects, peaks, presence
+from models.counting import objects, peaks, presence, strangers
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Reason, Verdict
 from models.recipe import CountRecipe
@@ -83,3 +83,38 @@ def test_an_object_is_what_its_middle_window_says() -> None:
 def test_what_is_there_is_of_the_likeliest_class_even_if_normal_is_likelier_than_it() -> None:
     (found,) = objects([said("sand", 0.4, "pup", 0.35)], "sand", RECIPE)
     assert (found.label, found.confidence, found.runner_up, found.runner_up_confidence) == ("pup", 0.35, "sand", 0.4)
+
+
+def strange(top: int, left: int, novelty: float, reason: Reason = Reason.NOVEL) -> Verdict:
+    return Verdict(Window(Level(3, 512, 512), top, left, TILE, TILE), None, 0.9, novelty, reason, "sand", "pup", 0.1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9))
+def test_people_are_asked_about_the_strangest_places_that_lie_apart(seed: int, most: int) -> None:
+    rng = np.random.default_rng(seed)
+    verdicts = [
+        strange(top, left, float(rng.random())) if rng.random() < 0.3 else said("sand", 0.9, "pup", 0.1, top, left)
+        for top in range(0, 400, STEP)
+        for left in range(0, 400, STEP)
+    ]
+    recipe = RECIPE.model_copy(update={"strangers": most})
+    found = strangers(verdicts, (), recipe)
+    assert len(found) <= most
+    novelty = [one.novelty for one in found]
+    assert novelty == sorted(novelty, reverse=True)
+    places = np.array([(one.window.top, one.window.left) for one in found]).reshape(-1, 2)
+    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    assert (apart[~np.eye(len(found), dtype=bool)] > RADIUS).all()
+    for one in verdicts:  # whoever is not asked about lies beside one that is stranger, or came too late
+        near = [a for a in found if np.hypot(a.window.top - one.window.top, a.window.left - one.window.left) <= RADIUS]
+        late = len(found) == most and (not found or one.novelty <= found[-1].novelty)
+        assert not one.is_unknown or late or any(a.novelty >= one.novelty for a in near)
+
+
+def test_objects_without_a_label_are_asked_about_and_hesitation_about_ground_is_not() -> None:
+    unsure = strange(0, 0, 0.2, Reason.UNSURE)
+    verdicts = [unsure, strange(200, 200, 0.9, Reason.UNSURE), said("pup", 0.9, "sand", 0.1, 100, 100)]
+    assert strangers(verdicts, [unsure], RECIPE) == (unsure,)
+    assert strangers(verdicts, [], RECIPE) == ()
+    assert strangers([], [], RECIPE) == ()

@@ -83,14 +83,17 @@ class WaferViewer extends HTMLElement {
     addEventListener("hashchange", () => this.#showFragment());
   }
 
-  /** A link to #window-12 selects that window and moves there. */
+  /** A link to #window-12 selects that window and moves there; one to #place-0.1-0.2-0.3-0.4 moves to that box. */
   #showFragment() {
-    const match = /^#window-(\d+)$/.exec(location.hash);
-    if (!match) return;
-    const box = this.boxes.find((one) => one.n === Number(match[1]));
+    const [, n] = /^#window-(\d+)$/.exec(location.hash) ?? [], sides = /^#place-([\d.-]+)$/.exec(location.hash);
+    if (sides) {
+      const [top, left, bottom, right] = sides[1].split("-").map(Number);
+      this.place = { top, left, bottom, right, kind: "unknown", words: "unknown" };
+    }
+    const box = sides ? this.place : this.boxes.find((one) => one.n === Number(n));
     if (!box) return;
     const w = this.frame.u1 - this.frame.u0, h = this.frame.v1 - this.frame.v0;
-    this.selected = box.n;
+    this.selected = box.n ?? null;
     this.camera.show(
       this.frame.u0 + box.left * w, this.frame.v0 + box.top * h, this.frame.u0 + box.right * w, this.frame.v0 + box.bottom * h,
     );
@@ -149,6 +152,7 @@ class WaferViewer extends HTMLElement {
     } else this.#drawWafer(colours);
     this.heat.draw(context, camera, this.frame);
     if (this.shows.windows) layers.drawWindows(context, camera, this.boxes, this.frame, colours, this.selected);
+    if (this.place) layers.drawWindows(context, camera, [this.place], this.frame, colours, null);
     if (geometry.diameter_um) layers.drawScaleBar(context, camera, geometry.diameter_um, colours.ink);
     this.dataset.drawMs = (performance.now() - began).toFixed(1);
     this.panel.drawn(this);

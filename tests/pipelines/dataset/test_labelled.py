@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from models.domain.capture import CaptureKind
 from models.domain.errors import ConfigurationError, InputError
+from models.domain.tiling import Window, pyramid
 from pipelines.dataset.import_ import ImportOptions, import_dataset
 from pipelines.dataset.labelled import LabelledFile, dataset_of_labels
+from pipelines.dataset.loading import load_patches
 from pipelines.dataset.manifest import read_dataset_manifest
+from pipelines.dataset.samples import DatasetKind
 from pipelines.ingestion import open_captures
 from pipelines.simulate import UNKNOWN_PATTERNS, simulate
 from pipelines.simulate.truth import TRUTH_FILE
@@ -108,3 +114,38 @@ def test_nothing_is_overwritten_and_nothing_made_of_nothing(tmp_path: Path, base
     missing = [LabelledFile("f" * 64, labelled[0].file, "Comet", "L", "gone")]
     with pytest.raises(InputError, match="does not hold this capture"):
         dataset_of_labels(missing, tmp_path / "data", options=ImportOptions())
+
+
+def frame(folder: Path, name: str, value: int) -> Path:
+    """An even picture with a square of another value where the place is."""
+    folder.mkdir(exist_ok=True)
+    pixels = np.full((200, 300, 3), 90, np.uint8)
+    pixels[40:72, 120:152] = value
+    Image.fromarray(pixels).save(folder / name)
+    return folder / name
+
+
+def place_of(file: Path, label: str) -> LabelledFile:
+    (reader,) = open_captures(file)
+    window = Window(pyramid(reader.capture, 32)[-1], 40, 120, 32, 32)
+    return LabelledFile(reader.capture.id, file, label, file.stem, file.name, CaptureKind.IMAGE, window)
+
+
+def test_places_of_images_become_patches_of_their_frame(tmp_path: Path) -> None:
+    files = [frame(tmp_path / "frames", f"{k}.png", 100 + k) for k in range(12)]
+    labelled = [place_of(file, "seal" if k % 2 else "log") for k, file in enumerate(files)]
+    made_of = dataset_of_labels(labelled, tmp_path / "data", options=ImportOptions(name="places"))
+    assert (made_of.kind, made_of.labels.names) == (DatasetKind.IMAGES, ("log", "seal"))
+    patches = load_patches(tmp_path / "data", tile=32, channels=3)
+    assert sorted(patches.pixels[:, 0, 0, 0].tolist()) == list(range(100, 112))
+    assert (patches.pixels == patches.pixels[:, :1, :1]).all(), "the place and nothing around it"
+    assert {str(one) for one in patches.groups} == {str(k) for k in range(12)}
+
+
+def test_labels_of_another_kind_than_the_base_stay_out(tmp_path: Path, base: Path) -> None:
+    wafers = labels_of(made(tmp_path / "new", (STRANGER,), 3, seed=2), "Comet")
+    places = [place_of(frame(tmp_path / "frames", "0.png", 200), "seal")]
+    both = dataset_of_labels(wafers + places, tmp_path / "data", base=base, options=ImportOptions(name="x"))
+    assert both.labels.names == ("Comet", "Normal", "Ring")
+    with pytest.raises(InputError, match="no label to learn from"):
+        dataset_of_labels(places, tmp_path / "other", base=base, options=ImportOptions(name="y"))

@@ -158,6 +158,23 @@ def test_objects_are_stated_and_counted() -> None:
     assert [one.values[20, 30] for one in (scratch, ring, unknown)] == [229, 0, 0], "0.9 of 255"
     assert ring.values[30, 8] == 229
     assert np.argwhere(unknown.values).tolist() == [[35, 20]]
+    (spot,) = found.spots  # strange ground is no object and no reason to call the capture unknown; people may name it
+    assert (spot.verdict.window.top, spot.verdict.window.left, spot.verdict.reason) == (35, 20, Reason.NOVEL)
+    assert spot.looks.embedding.shape == (2,)
+    assert not found.verdict.is_unknown
+    cut_out = spot.cut_out(reader.capture)
+    assert (cut_out.height, cut_out.width, cut_out.kind) == (TILE, TILE, reader.capture.kind)
+    again = inspect(reader, FakeClassifier(COUNT), done=[])
+    assert [one.cut_out(reader.capture) for one in again.spots] == [cut_out]
+
+
+def test_people_are_asked_about_no_more_places_than_the_recipe_says() -> None:
+    reader = scene(40, 40)
+    reader.pixels[:] = STRANGE
+    few = manifest(levels=(-1,), dense=1, count=CountRecipe(radius=2, strangers=3))
+    assert len(inspect(reader, FakeClassifier(few)).spots) == 3
+    whole = manifest(levels=(0, -1), dense=1, count=CountRecipe(radius=2))
+    assert inspect(reader, FakeClassifier(whole)).spots == (), "a capture seen whole is named as a whole"
 
 
 def test_where_nothing_is_the_closest_call_is_stated_and_not_counted() -> None:
