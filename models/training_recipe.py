@@ -90,6 +90,8 @@ class TrainingRecipe(Section):
         warmup_share: steps with a rising learning rate, as a share of all.
         clip: largest gradient norm; None = no limit.
         ema: decay of the moving average of the weights that is released; None = the last weights.
+        choose: whose epoch's weights are kept, by the validation lots: the highest macro-F1, or the lowest loss, which
+            is calmer where a class has a handful of them.
         patience: epochs without a better validation figure before training ends; None = never early.
         precision: `auto` takes bfloat16 where the device computes with it.
         augmentation: changes that keep the label.
@@ -114,6 +116,7 @@ class TrainingRecipe(Section):
     warmup_share: Share = 0.1
     clip: PositiveFloat | None = 5.0
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    choose: Literal["macro-f1", "loss"] = "macro-f1"
     patience: PositiveInt | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     augmentation: AugmentationRecipe = AugmentationRecipe()

@@ -132,7 +132,7 @@ def fit(job: Job, state: State, observers: tuple[Observer, ...] = (), team: Team
                 state.network.load_state_dict(state.best_weights)
                 state.epoch = recipe.epochs
             record = team.agree(run.epoch(observers))
-            state.close(record)
+            state.close(record, record.score if recipe.choose == "macro-f1" else -record.valid_loss)
             if record.epoch - max(state.best_epoch, state.dropped_at) >= _PLATEAU_EPOCHS:
                 state.drops, state.dropped_at = state.drops + 1, record.epoch
             for observer in observers:

@@ -49,5 +49,5 @@ class TrainingProgress:
 
     def on_epoch(self, record: EpochRecord, state: State) -> None:
         """Show the best validation figure so far."""
-        best = f"{record.score:.3f} (best {state.best_score:.3f})"
+        best = f"{record.score:.3f} (kept {state.curves[state.best_epoch].score:.3f})"
         self.progress.update(self.task, description=f"epoch {record.epoch + 1} done", score=best)

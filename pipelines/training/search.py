@@ -184,6 +184,6 @@ class _Pruner:
 
     def on_epoch(self, record: EpochRecord, state: State) -> None:
         """Report the figure, and end the training if the study says so."""
-        self.trial.report(state.best_score, record.epoch)
+        self.trial.report(max(one.score for one in state.curves), record.epoch)
         if self.trial.should_prune():
             raise optuna.TrialPruned

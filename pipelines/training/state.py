@@ -56,7 +56,7 @@ class State:
         average: moving average of the weights, if the recipe wants one.
         epoch: the next one.
         best_epoch: with the best validation figure so far; -1 before the first.
-        best_score: its figure.
+        best_merit: what it was chosen by: its macro-F1, or its loss with the sign turned.
         best_weights: on the CPU.
         drops: of the learning rate so far, and when the last one was (plateau schedule).
         curves: one record per finished epoch.
@@ -67,19 +67,19 @@ class State:
     average: MovingAverage | None
     epoch: int = 0
     best_epoch: int = -1
-    best_score: float = -math.inf
+    best_merit: float = -math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     drops: int = 0
     dropped_at: int = -1
     curves: list[EpochRecord] = field(default_factory=list)
 
-    def close(self, record: EpochRecord) -> None:
-        """Take in a finished epoch; keep its weights if they are the best."""
-        if record.score > self.best_score:
+    def close(self, record: EpochRecord, merit: float) -> None:
+        """Take in a finished epoch; keep its weights if their merit is the highest."""
+        if merit > self.best_merit:
             source = self.average.weights if self.average else self.network.state_dict()
             # .cpu() of a CPU tensor is the tensor itself, which the next step would change.
             self.best_weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in source.items()}
-            self.best_score, self.best_epoch = record.score, record.epoch
+            self.best_merit, self.best_epoch = merit, record.epoch
         self.curves.append(record)
         self.epoch = record.epoch + 1
 
@@ -115,7 +115,7 @@ def save_checkpoint(path: Path, state: State, identity: str) -> None:
         "average_steps": 0 if state.average is None else state.average.steps,
         "epoch": state.epoch,
         "best_epoch": state.best_epoch,
-        "best_score": state.best_score,
+        "best_merit": state.best_merit,
         "best_weights": state.best_weights,
         "drops": state.drops,
         "dropped_at": state.dropped_at,
@@ -152,7 +152,7 @@ def load_checkpoint(path: Path, state: State, identity: str) -> None:
     state.optimiser.load_state_dict(content["optimiser"])
     if state.average is not None:
         state.average.weights, state.average.steps = content["average"], content["average_steps"]
-    for name in ("epoch", "best_epoch", "best_score", "best_weights", "drops", "dropped_at"):
+    for name in ("epoch", "best_epoch", "best_merit", "best_weights", "drops", "dropped_at"):
         setattr(state, name, content[name])
     state.curves = [EpochRecord(**record) for record in content["curves"]]
 

@@ -1,5 +1,6 @@
 """The loop learns, repeats itself by seed, and resumes exactly."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipelines.dataset.patches import PatchSet
 from pipelines.dataset.samples import DatasetKind
 from pipelines.training.beginning import job_of
 from pipelines.training.loop import Job, fit
-from pipelines.training.state import State, load_checkpoint, new_state, save_checkpoint
+from pipelines.training.state import EpochRecord, State, load_checkpoint, new_state, save_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -73,6 +74,17 @@ def test_it_learns(patches: PatchSet) -> None:
     for record in found.curves:
         assert tuple(record.drawn) == patches.labels.names
         assert sum(record.drawn.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("choose", "best"), [("macro-f1", lambda one: -one.score), ("loss", lambda one: one.valid_loss)]
+)
+def test_the_recipe_says_what_the_kept_epoch_is_chosen_by(
+    patches: PatchSet, choose: str, best: Callable[[EpochRecord], float]
+) -> None:
+    recipe = small(epochs=6, samples_per_epoch=128, choose=choose)
+    found = fit(job(recipe, patches), start(recipe))
+    assert found.best_epoch == min(found.curves, key=best).epoch
 
 
 def test_what_each_epoch_shows_is_recorded(patches: PatchSet) -> None:
