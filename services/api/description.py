@@ -1,8 +1,8 @@
 """The OpenAPI document, completed from what the code says already: needed roles, problems, binary answers, examples.
 
 FastAPI describes shapes. What it cannot know is added here once for all operations, so that no route repeats it and
-none forgets it: which role opens it, that every error is a problem (RFC 9457), what binary answers hold, and an example
-for each body and each answer, built from the examples of the fields.
+none forgets it: which role opens it, that every error is a problem (RFC 9457), what binary answers hold, keys for
+repeats, ETags, ids of requests, and an example for each body and each answer, built from the examples of the fields.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from services.api.guards import SAFE_METHODS
 from services.api.idempotency import LONGEST_KEY
 from services.api.needs import EVERYBODY, Doors
 from services.api.problems import MEDIA_TYPE
+from services.api.schemas import PREFIX
 
 Schema = dict[str, Any]
 _PROBLEM = {
@@ -65,6 +66,19 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
     "example": "4711-acknowledge",
 }
+_KNOWN = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer you have; 304 without a body says that it is still so.",
+    "schema": {"type": "string"},
+    "example": '"5f1c"',
+}
+_ETAG = {
+    "description": "Of this very answer; see If-None-Match.",
+    "schema": {"type": "string"},
+    "example": '"5f1c"',
+}
+_STREAMED = ("/events", "/audit", "/klarf")
 _REQUEST_ID = {
     "description": "Names the request: in the service's log, in its journal, in problems.",
     "schema": {"type": "string"},
@@ -91,7 +105,7 @@ def describe(app: FastAPI) -> Schema:
             for part in schema.get("properties", {}).values():
                 if part.pop("contentMediaType", None) is not None:
                     part["format"] = "binary"  # the older word for a file, which generators of clients know
-        document["components"]["headers"] = {"RequestId": _REQUEST_ID}
+        document["components"]["headers"] = {"RequestId": _REQUEST_ID, "ETag": _ETAG}
         document["components"]["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "`waferwatch token create`, or your account."}
         }
@@ -117,6 +131,8 @@ def _complete(operation: Schema, path: str, method: str, needed: frozenset[Role]
         operation["security"] = [{"token": []}]
     if method not in SAFE_METHODS:
         _say_repeatable(operation)
+    elif path.startswith(PREFIX) and not path.endswith(_STREAMED):
+        _say_comparable(operation)
     for parameter in operation.get("parameters", ()):
         parameter.setdefault("example", example_of(parameter["schema"], schemas))
     for content in operation.get("requestBody", {}).get("content", {}).values():
@@ -128,10 +144,8 @@ def _complete(operation: Schema, path: str, method: str, needed: frozenset[Role]
     for code, answer in answers.items():
         if code.startswith("2"):
             _exemplify(answer, path, schemas)
-        else:
+        elif code != "304":
             answer["content"] = _problem(schemas, int(code))
-    if any(one["in"] == "header" and one["name"].lower() == "if-none-match" for one in operation.get("parameters", ())):
-        answers.setdefault("304", {"description": "It is as you know it."})
 
 
 def _say_repeatable(operation: Schema) -> None:
@@ -141,6 +155,13 @@ def _say_repeatable(operation: Schema) -> None:
     held = operation["responses"].setdefault("409", {"description": ""})
     held["description"] = f"{held['description']} The first request with this key is at work.".strip()
     operation["responses"].setdefault("422", {"description": "What was sent cannot be understood."})
+
+
+def _say_comparable(operation: Schema) -> None:
+    """What `services.api.unchanged` does around every answer that is read, and pictures do by themselves."""
+    operation["parameters"] = [*operation.get("parameters", ()), dict(_KNOWN)]
+    operation["responses"]["304"] = {"description": "It is as you know it."}
+    operation["responses"]["200"].setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
 
 
 def _problem(schemas: Schema, status: int) -> Schema:

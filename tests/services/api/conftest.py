@@ -1,10 +1,11 @@
 """A served app on a fresh SQLite database, with a fake intake and files that open as a few known points."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import httpx
 import numpy as np
@@ -93,3 +94,17 @@ def service(serve: Serve) -> Service:
 def opened(path: Path, /, *, sha256: str | None = None) -> Iterator[CaptureReader]:
     """Whatever the file holds is three points; its text is the capture's name."""
     yield PointReader(capture(path.read_text()), POINTS)
+
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    """The description of the API, as programs get it."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    database = Database(settings.database_url)
+    metrics = Metrics(CollectorRegistry())
+    app = create_app(settings, database, accept=FakeIntake(database), opener=opened, metrics=metrics)
+    database.close()
+    return dict(json.loads(json.dumps(app.openapi())))

@@ -104,7 +104,7 @@ def test_pages_offer_what_their_reader_may_do_and_all_of_it(
     app: FastAPI,  # noqa: F811
     role: Role,
 ) -> None:
-    filled = fill(serve, make_bundle, tmp_path, login="always")
+    filled = fill(serve, make_bundle, tmp_path, login="always", requests_per_minute=10**6)
     database, doors = filled.service.database, app.state.doors
     let_in(database, "zoe", role)
     token_for(database, role, owner="zoe")
@@ -150,7 +150,7 @@ def test_who_else_may_is_said(app: FastAPI) -> None:  # noqa: F811
 
 
 def test_a_viewer_is_told_who_acts(serve: Serve, make_bundle: MakeBundle, tmp_path: Path) -> None:  # noqa: F811
-    filled = fill(serve, make_bundle, tmp_path, login="always")
+    filled = fill(serve, make_bundle, tmp_path, login="always", requests_per_minute=10**6)
     let_in(filled.service.database, "zoe", Role.VIEWER)
     cookies = log_in(filled.service, "zoe")
     said = {
