@@ -108,7 +108,7 @@ def visits(chromium: Browser, site: Site) -> Iterator[Visit]:
 
     def start(**options: object) -> Watched:
         context = chromium.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         watched = Watched(context.new_page(), site)
         page, complaints = watched.page, watched.complaints
         page.on("console", lambda one: complaints.append(f"console: {one.text}") if one.type == "error" else None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from starlette.routing import compile_path
 
 from services.access.oidc import ARRIVAL
@@ -78,6 +78,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_whole(plant: tuple[Site, list[str]], chromium: Browser, scheme: str) -> None:
     site, paths = plant
@@ -86,6 +87,31 @@ def test_every_page_is_whole(plant: tuple[Site, list[str]], chromium: Browser, s
         log_in(watched.open("/login"))
         flaws = [f"{path}: {flaw}" for path in paths for flaw in flaws_of(watched.open(path), scheme)]
         watched.complaints[:] = [one for one in watched.complaints if "404" not in one]  # /nowhere
+    assert not flaws, "\n".join(flaws)
+
+
+@pytest.mark.browser
+def test_answers_to_forms_are_whole(plant: tuple[Site, list[str]], chromium: Browser) -> None:
+    with visits(chromium, plant[0]) as visit:
+        watched = visit(viewport={"width": WIDTHS[0], "height": HEIGHT}, color_scheme="dark")
+        log_in(watched.open("/login"))
+        page = watched.open("/account")
+        page.get_by_label("New token for").fill("a script that runs every night")
+        page.get_by_role("button", name="Create").click()
+        expect(page.locator("main")).to_contain_text("never again")
+        flaws = [f"token: {flaw}" for flaw in flaws_of(page, "dark")]
+        page = watched.open("/users")
+        page.get_by_label("New user").fill("ada")
+        page.get_by_label("Password to begin with").fill(PASSWORD)
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("alert")).to_contain_text("ada")
+        flaws += [f"user: {flaw}" for flaw in flaws_of(page, "dark")]
+        page = watched.open("/silences")
+        page.get_by_label("Why").fill("nothing in particular")
+        page.get_by_role("button", name="Make it quiet").click()
+        expect(page.get_by_role("alert")).to_contain_text("A silence needs")
+        flaws += [f"silence: {flaw}" for flaw in flaws_of(page, "dark")]
+        watched.complaints[:] = [one for one in watched.complaints if "422" not in one]
     assert not flaws, "\n".join(flaws)
 
 
