@@ -63,8 +63,11 @@ class Postgres:
         return path.read_text() if path and path.exists() else ""
 
     def start(self) -> None:
-        """Start it; fsync is off: these tests kill processes, they cannot cut the power."""
-        options = f"-h '' -k {self.folder} -c fsync=off -c max_connections=200"
+        """Start it; fsync is off: these tests kill processes, they cannot cut the power.
+
+        So is autovacuum: nothing takes other statistics while a test looks at plans.
+        """
+        options = f"-h '' -k {self.folder} -c fsync=off -c autovacuum=off -c max_connections=200"
         self._run("pg_ctl", "-w", "-o", options, "-l", "log", "-D", "data", "start")
 
     def stop(self, mode: str = "immediate") -> None:

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("secsgem")
@@ -17,19 +20,14 @@ from models.domain.errors import RetryableError
 from services.alerting.channels.secs import HostLink, Secs
 from tests.services.alerting.channels.sending import free_port, message
 
-pytestmark = [
-    pytest.mark.slow,
-    # the library's own: threads that end with an exception, sockets it leaves to the garbage collector
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.slow
 
 
 class Host:
     """A factory host that keeps what it is told."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self.alarms: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         settings = secsgem.hsms.HsmsSettings(
@@ -42,6 +40,25 @@ class Host:
         self.handler = secsgem.gem.GemHostHandler(settings)
         self.handler.register_stream_function(5, 1, self._alarm)
         self.handler.register_stream_function(6, 11, self._event)
+
+    def arrive(self) -> None:
+        """Connect as soon as somebody listens: the library forgets a socket with every try that fails."""
+
+        def wait() -> None:
+            while not any(
+                one.status == psutil.CONN_LISTEN and one.laddr.port == self.port
+                for one in psutil.net_connections("tcp4")
+            ):
+                time.sleep(0.05)
+            self.handler.enable()
+
+        self._arriving = threading.Thread(target=wait, daemon=True)
+        self._arriving.start()
+
+    def leave(self) -> None:
+        """Hang up."""
+        self._arriving.join(60)
+        self.handler.disable()
 
     def _alarm(self, handler: Any, packet: Any) -> Any:
         self.alarms.append(handler.settings.streams_functions.decode(packet).get())
@@ -57,10 +74,10 @@ def pair() -> Iterator[tuple[Host, Secs]]:
     port = free_port()
     channel = Secs("host", HostLink("passive", "127.0.0.1", port, timeout_s=20))
     host = Host(port)
-    host.handler.enable()
+    host.arrive()
     yield host, channel
+    host.leave()
     channel.close()
-    host.handler.disable()
 
 
 def test_set_and_cleared(pair: tuple[Host, Secs]) -> None:
@@ -82,8 +99,10 @@ def test_its_process_may_die(pair: tuple[Host, Secs]) -> None:
     channel.send(message())
     assert channel._process is not None
     assert channel._process.pid is not None
+    host.leave()
     os.kill(channel._process.pid, signal.SIGKILL)
     channel._process.join()
+    host.arrive()
     channel.send(message("alert.repeated"))
     assert len(host.alarms) == 2
 
