@@ -99,8 +99,9 @@ def _released(site: Site, folder: Path) -> BundleManifest:
         novelty=np.where(sure, rng.gamma(2, 0.3, 400), rng.gamma(3, 0.5, 400)).astype(np.float32),
     )
     manifest = tiny_bundle(
-        folder, labels=Labels(names, normal=NORMAL), tile=64, thresholds=Thresholds(0.5, 2.4), calibration=calibration
-    )
+        folder, labels=Labels(names, normal=NORMAL), tile=64, thresholds=Thresholds(0.5, 2.4), calibration=calibration,
+        examples={name: site.seeder.drawn(Wafer(name, 900 + k, 2000), 64) for k, name in enumerate(names[:8])},
+    )  # fmt: skip
     store = BundleStore(site.settings.bundle_dir)
     store.activate(site.settings.route, store.install(folder).ref.digest, "2")
     return manifest

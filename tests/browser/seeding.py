@@ -162,6 +162,14 @@ class Seeder:
             complete(session, lease)
         return found.id
 
+    def drawn(self, wafer: Wafer, px: int) -> NDArray[np.uint8]:
+        """A wafer as the model sees it, (px, px, 2); nothing is recorded."""
+        path = self.settings.home / "drawn.001"
+        path.write_text(json.dumps(asdict(wafer)))
+        (reader,) = opened(path)
+        (window,) = plan(reader.capture, Tiling(px, 0, (0,)))
+        return reader.read(window).pixels
+
     def refused(self, name: str) -> int:
         """Record a file that cannot be read; its job's id."""
         sha256, job_id = self.taken_in(f"broken {name}", name)

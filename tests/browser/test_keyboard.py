@@ -137,6 +137,7 @@ def test_the_map_needs_no_mouse(site: Site, visit: Visit) -> None:
 
 def test_a_focus_that_is_not_seen_is_a_fault(visit: Visit) -> None:
     page = visit().page
-    page.set_content("<style>.bare { outline: 0 }</style><button>One</button><button class=bare>Two</button>")
+    seen, bare = "button:focus { outline: 2px solid }", ".bare:focus { outline: 0 }"
+    page.set_content(f"<style>{seen} {bare}</style><button>One</button><button class=bare>Two</button>")
     with pytest.raises(AssertionError, match="Two does not show"):
         Keys(page).reach("Three")

@@ -1,8 +1,10 @@
 """Small real bundles: an untrained network with everything a bundle needs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.bundle import save_bundle
 from models.domain.inspection import BundleRef
@@ -28,8 +30,12 @@ def tiny_bundle(
     tile: int = 16,
     thresholds: Thresholds | None = None,
     calibration: Calibration = CALIBRATION,
+    examples: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> BundleManifest:
-    """Write a bundle into a folder; another seed makes another bundle."""
+    """Write a bundle into a folder; another seed makes another bundle.
+
+    `examples` are pictures (tile, tile, 2) of known patches by their label, eight at most; all grey if left out.
+    """
     import torch
 
     from models.network import build_network, weights_of
@@ -51,13 +57,16 @@ def tiny_bundle(
         thresholds=thresholds or Thresholds(confidence=0.0, novelty=float("inf")),
         data_fingerprint="0" * 64,
     )
+    pictures, known = np.full((8, tile, tile, 2), 90, np.uint8), np.arange(8) % 3
+    for row, (name, picture) in enumerate((examples or {}).items()):
+        pictures[row], known[row] = picture, labels.names.index(name)
     reference = Reference(
         embeddings=np.eye(8, dtype=np.float32),
-        labels=np.arange(8) % 3,
+        labels=known,
         groups=("lot",) * 8,
         ids=tuple("abcdefgh"),
         calibration=calibration,
         yardstick=Yardstick.of(calibration),
-        pictures=np.full((8, tile, tile, 2), 90, np.uint8),
+        pictures=pictures,
     )
     return save_bundle(folder, manifest, weights_of(network), reference)
