@@ -252,6 +252,18 @@ def test_a_refused_model_is_promoted_with_a_reason_and_rolled_back(site: Site, v
     expect(page.locator(".tile", has_text="Judges now")).to_contain_text("Version 2")
 
 
+def test_the_command_that_trains_is_copied(visit: Visit) -> None:
+    page = visit(permissions=["clipboard-read", "clipboard-write"]).open("/models")
+    page.get_by_role("button", name="Copy the command").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    shown = page.locator("pre.command").inner_text()
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+    without = visit(java_script_enabled=False).page
+    without.goto(page.url)
+    expect(without.locator("pre.command")).to_contain_text("waferwatch dataset from-labels")
+    expect(without.get_by_role("button", name="Copy the command")).to_have_count(0)
+
+
 def test_labels_are_said_with_one_key_each(site: Site, visit: Visit) -> None:
     site.seeder.gallery(["Ring", "Donut", UNSURE])
     page = visit().open("/labels")
