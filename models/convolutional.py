@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.domain.errors import ConfigurationError
-from models.network import MeanMax, Residual
+from models.network import MeanMax, Relief, Residual
 
 _POINTWISE = (nn.ReLU, nn.Tanh, nn.SiLU, nn.GELU, nn.Hardswish, nn.Identity)
 
@@ -110,7 +110,9 @@ def reach_of(features: nn.Module) -> Reach:
         raise not_dense("network.name", "residual blocks pad and branch", "take network small with padding: none")
     stride, field = 1, 1
     for layer in _leaves(features):
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        if isinstance(layer, Relief):
+            field += (layer.side - 1) * stride
+        elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
             kernel, step, padding = (_square(value) for value in (layer.kernel_size, layer.stride, layer.padding))
             plain = _square(getattr(layer, "dilation", 1)) == 1 and not getattr(layer, "ceil_mode", False)
             if kernel is None or step is None or padding != 0 or not plain:

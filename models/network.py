@@ -106,6 +106,11 @@ def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
     padding = 1 if recipe.padding == "same" else 0
     layers: list[nn.Module] = []
     before, side = channels, tile
+    if recipe.relief is not None:
+        layers.append(Relief(recipe.relief))
+        side -= recipe.relief - 1
+        if side < 1:
+            raise too_small("small", tile)
     for block, width in enumerate(recipe.widths):
         if block:
             layers.append(nn.MaxPool2d(2))
@@ -127,6 +132,35 @@ def small(recipe: NetworkRecipe, channels: int, tile: int) -> Parts:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     return _embedded(recipe, features, before, side)
+
+
+class Relief(nn.Module):
+    """Each pixel against its own ground: less the mean of the square around it, over the spread there.
+
+    Local contrast normalisation (Jarrett et al., ICCV 2009) with a plain square, one spread for all channels (a patch
+    keeps its colours, loses its light), and no padding: what would look beyond the map is left out, so it slides.
+    """
+
+    FLOOR = 0.06
+    """Of the spread, where channels run from -1 to 1: the noise of an even sea is not to look like anything."""
+
+    def __init__(self, side: int) -> None:
+        """Take squares of `side` pixels, an odd number."""
+        super().__init__()
+        self.side = side
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, H - side + 1, W - side + 1)."""
+        edge = self.side // 2
+        mean = self._mean(inputs)
+        grey = inputs.mean(1, keepdim=True)
+        variance = self._mean(grey**2) - mean.mean(1, keepdim=True) ** 2
+        inside = inputs[:, :, edge : inputs.shape[2] - edge, edge : inputs.shape[3] - edge]
+        return (inside - mean) / (variance.clamp_min(0).sqrt() + self.FLOOR)
+
+    def _mean(self, maps: Tensor) -> Tensor:
+        along = functional.avg_pool2d(maps, (self.side, 1), 1)  # first one way, then the other: 2n sums instead of n²
+        return functional.avg_pool2d(along, (1, self.side), 1)
 
 
 class Residual(nn.Module):

@@ -107,6 +107,9 @@ class NetworkRecipe(Part):
         convolutions: 3 × 3 convolutions in each block of `small`; a residual block always has two.
         stem: of `small`; `halved` begins with one 4 × 4 convolution with stride 2 instead of the first block: a quarter
             of the places to compute, for images whose objects are many pixels long.
+        relief: of `small`; side of the square of pixels, odd, against whose mean and spread each pixel is set before
+            anything else: a new ground, light or camera then looks like those it learned on. Half of it is lost at
+            each edge of the tile. None = pixels as they are.
         normalisation: of our own; `group` does not depend on the batch, `batch` is needed for dense inference.
         padding: of `small`; `none` makes patch-wise and dense inference equal, `same` keeps small tiles usable.
         pooling: of our own; how the last map becomes one vector. With `none` the embedding sees where on the map a
@@ -120,6 +123,7 @@ class NetworkRecipe(Part):
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (24, 48, 96, 192)
     convolutions: PositiveInt = 2
     stem: Literal["full", "halved"] = "full"
+    relief: Annotated[int, Field(ge=3)] | None = None
     normalisation: Literal["batch", "group"] = "batch"
     padding: Literal["same", "none"] = "same"
     pooling: Literal["mean", "mean+max", "none"] = "mean"
@@ -200,6 +204,8 @@ class Recipe(Part):
             raise ValueError("open_set.scores: traits are of whole wafers, level 0 alone")
         if self.tiling.overlap >= self.tiling.tile or not self.tiling.levels:
             raise ValueError("tiling needs 0 <= overlap < tile and at least one level")
+        if self.network.relief is not None and (self.network.name != "small" or self.network.relief % 2 == 0):
+            raise ValueError("network.relief is an odd number of pixels, and of network small alone")
         if self.count is not None and self.tiling.dense is None:
             raise ValueError("count needs tiling.dense: objects are peaks of a dense map")
         return self

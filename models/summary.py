@@ -16,6 +16,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.utils import _pair
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.network import Relief
+
 
 @dataclass(frozen=True, slots=True)
 class LayerSummary:
@@ -168,6 +170,8 @@ def _through_layer(layer: nn.Module, before: _View, shape: tuple[int, ...]) -> _
         kernel, dilation, stride = _pair(layer.kernel_size), _pair(layer.dilation), _pair(layer.stride)
         reach = ((kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1)
         return before.through(reach, stride)
+    if isinstance(layer, Relief):
+        return before.through((layer.side, layer.side))
     if isinstance(layer, nn.AvgPool2d):
         return before.through(_pair(layer.kernel_size), _pair(layer.stride))
     if isinstance(layer, nn.AdaptiveAvgPool2d):

@@ -46,6 +46,15 @@ NETWORKS: dict[str, dict[str, object]] = {
         "pooling": "none",
         "stem": "halved",
     },
+    "small, in relief": {
+        "widths": [4, 8],
+        "convolutions": 1,
+        "embedding": 6,
+        "padding": "none",
+        "pooling": "none",
+        "stem": "halved",
+        "relief": 9,
+    },
     "lenet5": {"name": "lenet5"},
 }
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from models.backbones import _with_channels
 from models.domain.errors import ConfigurationError, RetryableError
-from models.network import MeanMax, Network, Residual, build_network, restore_network, weights_of
+from models.network import MeanMax, Network, Relief, Residual, build_network, restore_network, weights_of
 from models.recipe import NetworkName, NetworkRecipe, PreprocessingRecipe, Recipe, TilingRecipe
 
 QUICK = ("small", "residual", "lenet5", "resnet18", "squeezenet1_1", "mobilenet_v3_small")
@@ -156,3 +156,35 @@ def test_both_ways_of_a_residual_block_reach_the_logits() -> None:
     whole = block(maps)
     assert whole.shape == (1, 8, 4, 4)
     torch.testing.assert_close(whole, torch.relu(block.path(maps) + block.shortcut(maps)))
+
+
+def test_in_relief_light_makes_no_difference_and_what_lies_there_does() -> None:
+    torch.manual_seed(0)
+    relief, ground = Relief(9), torch.randn(2, 3, 40, 40) * 0.3
+    seen = relief(ground)
+    assert seen.shape == (2, 3, 32, 32)
+    torch.testing.assert_close(relief(ground + torch.tensor([0.4, -0.2, 0.1]).view(3, 1, 1)), seen, atol=1e-4, rtol=0)
+    assert (relief(ground * 0.5) - seen).abs().mean() < 0.25 * seen.abs().mean(), "but for the floor of the spread"
+    assert relief(torch.full((1, 3, 9, 9), 0.7)).abs().max() < 1e-5
+    ground[:, :, 20, 20] += 3
+    assert relief(ground)[:, :, 16, 16].min() > 2
+
+
+def test_relief_is_the_mean_and_the_spread_of_the_square() -> None:
+    torch.manual_seed(0)
+    pixels = torch.rand(1, 1, 11, 12) * 2 - 1
+    square = pixels[0, 0, 1:8, 3:10]
+    expected = (pixels[0, 0, 4, 6] - square.mean()) / (square.std(correction=0) + Relief.FLOOR)
+    torch.testing.assert_close(Relief(7)(pixels)[0, 0, 1, 3], expected)
+
+
+@pytest.mark.parametrize("network", [{"relief": 8}, {"name": "lenet5", "relief": 9}])
+def test_relief_that_cannot_be_is_refused(network: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"network\.relief"):
+        Recipe.parse({"name": "x", "network": network}, "test")
+
+
+def test_a_square_larger_than_the_tile_is_refused() -> None:
+    recipe = Recipe.parse({"name": "x", "tiling": {"tile": 32}, "network": {"relief": 33}}, "test")
+    with pytest.raises(ConfigurationError):
+        build_network(recipe, classes=2)

@@ -63,7 +63,7 @@ def test_a_recipe_survives_json() -> None:
         ("name: wafer\nnetwork: {name: os.system}\n", "network.name"),
         ("- a list\n", "recipe.yaml"),
         ("", "recipe.yaml"),
-        ("name: [unclosed\n", "cannot read recipe"),
+        ("name: [unclosed\n", "recipe: not YAML"),
     ],
 )
 def test_errors_name_the_key(tmp_path: Path, text: str, told: str) -> None:
