@@ -322,13 +322,15 @@ class EventAnswer(Answer):
     before: AlertState | None
     after: AlertState
     note: str
+    request: str | None = Field(description="Id of the request that did it; null where the service did.")
 
     @classmethod
     def of(cls, view: AlertEvent) -> "EventAnswer":
         """From a line of the history."""
         return cls(
-            number=view.number, at=view.at, actor=view.actor, before=view.before, after=view.after, note=view.note
-        )
+            number=view.number, at=view.at, actor=view.actor, before=view.before, after=view.after, note=view.note,
+            request=view.request,
+        )  # fmt: skip
 
 
 class AlertDetailAnswer(AlertAnswer):

@@ -103,7 +103,7 @@ def alert_summary(row: AlertRow) -> AlertSummary:
 
 def event(row: AlertEventRow) -> AlertEvent:
     """A line of an alert's history."""
-    return AlertEvent(number=row.number, at=row.at, actor=row.actor, before=row.before, after=row.after, note=row.note)
+    return AlertEvent(row.number, row.at, row.actor, row.before, row.after, row.note, row.request)
 
 
 def job_summary(row: JobRow, inspection_ids: tuple[str, ...]) -> JobSummary:

@@ -205,7 +205,7 @@ class AlertSummary:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """What happened to an alert; `before` is None where it was opened."""
+    """What happened to an alert; `before` is None where it was opened, `request` where no request did it."""
 
     number: int
     at: datetime
@@ -213,6 +213,7 @@ class AlertEvent:
     before: AlertState | None
     after: AlertState
     note: str
+    request: str | None
 
 
 @dataclass(frozen=True, slots=True)
