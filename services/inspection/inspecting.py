@@ -105,6 +105,8 @@ def _asked_about(
 
 
 def _spots(reader: CaptureReader, classifier: PatchClassifier, unknown: Sequence[Verdict]) -> tuple[Spot, ...]:
+    # from top to bottom: many files can only be read so, and would begin anew for each window
+    unknown = sorted(unknown, key=lambda one: (one.window.level.index, one.window.top, one.window.left))
     found = []
     for one, seen in zip(unknown, see_again(reader, [one.window for one in unknown], classifier), strict=True):
         looks = _own_looks(seen)
@@ -112,7 +114,7 @@ def _spots(reader: CaptureReader, classifier: PatchClassifier, unknown: Sequence
             # shapes are of densities: animals of an image are alike to the network, not in how bright they lie around
             shape = looks.shape if reader.capture.kind is CaptureKind.WAFER else np.zeros_like(looks.shape)
             found.append(Spot(one, replace(looks, shape=shape)))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda spot: -spot.verdict.novelty))
 
 
 def _dense(verdicts: Sequence[Verdict], manifest: BundleManifest) -> Mapping[Level, Sequence[Verdict]]:
