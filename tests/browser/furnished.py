@@ -59,7 +59,7 @@ def furnish(site: Site, folder: Path) -> Mapping[str, str]:
     patterns = ["Ring", "Donut", "Ring", *[STRANGER] * 3, UNSURE, "GeoScratch", *["Normal"] * 16]
     found = seeder.gallery(patterns)
     deep = seeder.inspected(Wafer("ClusterSmall", 5, 3000, levels=(0, 2)))
-    picture = seeder.pictured(1200)
+    picture = seeder.pictured(1200, spots=4)
     broken = seeder.refused(LONG)
     waiting = [seeder.taken_in(f"waits {k}", f"A4712_{k:02d}.001")[1] for k in (1, 2, 3)]
     Clustering(site.database).refresh()

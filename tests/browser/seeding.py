@@ -27,6 +27,7 @@ from pipelines.ingestion import CaptureReader, PointReader, open_captures
 from pipelines.simulate import NORMAL, PATTERNS, UNKNOWN_PATTERNS, sample
 from services.alerting.occurrences import raise_alerts
 from services.alerting.rules import evaluate
+from services.inspection.naming import named
 from services.jobs import LeasePolicy, claim, complete, enqueue, fail
 from services.records.session import Database, now
 from services.records.store import add_inspection
@@ -138,7 +139,8 @@ class Seeder:
         grey = ((x * 7 + y * 13) % 251).astype(np.uint8)
         stream = io.BytesIO()
         Image.fromarray(np.stack([grey, grey, 255 - grey], axis=-1)).save(stream, "PNG", compress_level=1)
-        sha256, job_id = self.taken_in(stream.getvalue(), "flight7_0012.png")
+        name = "flight7_0012.png"
+        sha256, job_id = self.taken_in(stream.getvalue(), name)
         (reader,) = opened(self.settings.spool_dir / sha256)
         windows = list(plan(reader.capture, Tiling(512, 0, (0, 1))))
         verdicts = tuple(
@@ -147,7 +149,7 @@ class Seeder:
         heat = _heat(windows[-1].level)
         found = Inspection(reader.capture, self.bundle, verdicts, NORMAL, datetime.now(UTC), 1.2, heat=heat)
         found = replace(found, spots=tuple(_spot(reader, k, k == spots - 1) for k in range(spots)))
-        return self._recorded(found, sha256, job_id)
+        return self._recorded(named(found, self.settings.spool_dir / sha256, name), sha256, job_id)
 
     def _recorded(self, found: Inspection, sha256: str, job_id: int) -> str:
         with self.database.write() as session:
