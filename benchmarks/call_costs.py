@@ -18,13 +18,16 @@ import httpx
 import numpy as np
 import psutil
 import ray
-from numpy.typing import NDArray
 from ray import serve
 
 from benchmarks.serving_rig import make_bundle, say, service, wafers
-from services.parts.serve import OBJECT_STORE_BYTES
+from models.domain.scenes import Patches, together
+from models.domain.tiling import Tiling
+from models.domain.verdict import Predictions
+from pipelines.ingestion import cut, open_captures
+from services.parts.serve import OBJECT_STORE_BYTES, RAY_SETTINGS
 
-CALLS, IDLE_S, UPLOADS = 300, 10.0, 60
+CALLS, WARM, IDLE_S, UPLOADS = 300, 20, 10.0, 60
 
 
 @dataclass(frozen=True)
@@ -47,34 +50,31 @@ class Around:
 class Echo:
     """Answers at once with what a classifier would say of a patch."""
 
-    def __init__(self) -> None:
-        self._answer = (np.zeros((1, 9), np.float32), np.zeros((1, 320), np.float32), np.zeros(1, np.float32))
-
-    async def __call__(self, _: NDArray[np.uint8]) -> Any:
+    async def __call__(self, patches: Patches) -> Predictions:
         """The answer."""
-        return self._answer
+        count = len(patches)
+        return Predictions(
+            np.zeros((count, 9), np.float32), np.zeros((count, 320), np.float32), np.zeros(count, np.float32)
+        )
 
     async def pid(self) -> int:
         """Whose CPU seconds count."""
         return os.getpid()
 
 
-def measure_calls() -> tuple[float, float, float]:
-    """`ask_s`, `answer_s` and `idle_share`."""
-    os.environ.setdefault("RAY_worker_niceness", "0")
+def measure_calls(wafer: Path) -> tuple[float, float, float]:
+    """`ask_s`, `answer_s` and `idle_share`; says as well what a wafer's windows of four levels cost in two ways."""
+    os.environ.update(RAY_SETTINGS)
     ray.init(address="local", include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE_BYTES)
     try:
         serve.start(proxy_location="Disabled")
         deployed: Any = serve.deployment(Echo, ray_actor_options={"num_cpus": 0.5})
         handle = serve.run(deployed.bind(), name="echo", route_prefix=None)
         replica = psutil.Process(handle.pid.remote().result())
-        pixels = np.zeros((1, 64, 64, 2), np.uint8)
-        for _ in range(CALLS // 10):
-            handle.remote(pixels).result()
-        asking, answering = time.process_time(), _cpu_s(replica)
-        for _ in range(CALLS):
-            handle.remote(pixels).result()
-        asking, answering = time.process_time() - asking, _cpu_s(replica) - answering
+        ask_s, answer_s = _calls(handle, replica, [np.zeros((1, 64, 64, 2), np.uint8)])
+        for way, messages in _ways(wafer).items():
+            asked, answered = _calls(handle, replica, messages)
+            say(what=f"a wafer's windows {way}", calls=len(messages), ask_ms=1000 * asked, answer_ms=1000 * answered)
         family = psutil.Process().children(recursive=True)
         before = time.process_time() + sum(map(_cpu_s, family))
         time.sleep(IDLE_S)
@@ -82,7 +82,28 @@ def measure_calls() -> tuple[float, float, float]:
         serve.shutdown()
     finally:
         ray.shutdown()
-    return asking / CALLS, answering / CALLS, idle
+    return ask_s, answer_s, idle
+
+
+def _calls(handle: Any, replica: psutil.Process, messages: list[Patches]) -> tuple[float, float]:
+    """CPU seconds of asking and of answering all messages, one after the other."""
+    for message in messages * WARM:
+        handle.remote(message).result()
+    times = CALLS // len(messages)
+    asking, answering = time.process_time(), _cpu_s(replica)
+    for message in messages * times:
+        handle.remote(message).result()
+    return (time.process_time() - asking) / times, (_cpu_s(replica) - answering) / times
+
+
+def _ways(wafer: Path) -> dict[str, list[Patches]]:
+    """The windows of four levels of a wafer, as they travelled once and as they do."""
+    (reader,) = open_captures(wafer)
+    levels = [[one for one in cut(reader, Tiling(levels=(level,))) if one.inspected > 0] for level in range(4)]
+    return {
+        "as pixels, a call for each level": [np.stack([one.pixels for one in level]) for level in levels],
+        "as scenes": [together([one for level in levels for one in level])],
+    }
 
 
 def measure_uploads(folder: Path, bundle: Path) -> float:
@@ -98,7 +119,9 @@ def measure_uploads(folder: Path, bundle: Path) -> float:
 
 def measure(folder: Path, bundle: Path) -> Around:
     """All of them."""
-    return Around(*measure_calls(), upload_s=measure_uploads(folder, bundle))
+    wafer = folder / "wafer.001"
+    wafer.write_bytes(next(wafers(folder / "simulated", 10_000)))
+    return Around(*measure_calls(wafer), upload_s=measure_uploads(folder, bundle))
 
 
 def _cpu_s(process: psutil.Process) -> float:

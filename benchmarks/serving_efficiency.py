@@ -40,7 +40,9 @@ def two_nodes() -> Iterator[None]:
     """A Ray of two nodes of one CPU each, which services that start join."""
     from ray.cluster_utils import Cluster  # noqa: PLC0415 - seconds to import, and seldom needed
 
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - as `waferwatch serve` does
+    from services.parts.serve import RAY_SETTINGS  # noqa: PLC0415 - likewise
+
+    os.environ.update(RAY_SETTINGS)
     node = {"num_cpus": 1, "object_store_memory": 100_000_000}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:

@@ -16,6 +16,17 @@ _log = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 256 << 20
 """Patches travel inline or live for one call; Ray would otherwise claim a third of the memory."""
 CHECK_S = 5.0
+RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray runs its workers at niceness 15, behind everything else on the machine: here they are the service.
+    "RAY_worker_niceness": "0",
+    # Ray looks after a few replicas ten times a second and reads the memory maps of every process for a dashboard that
+    # nobody opens. A dead replica is seen a second later.
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
+    "REPORTER_UPDATE_INTERVAL_MS": "60000",
+    "RAY_memory_monitor_refresh_ms": "1000",
+}
+"""How Ray runs on this machine, where the environment says nothing else."""
 
 
 def run_serve(settings: Settings) -> None:
@@ -25,9 +36,8 @@ def run_serve(settings: Settings) -> None:
         RetryableError: Ray or the application died; the supervisor starts this part again.
     """
     lay_foundation(settings).database.close()  # replicas open their own; tables must exist before they do
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray runs its workers at niceness 15, behind everything else on the machine: here they are the service.
-    os.environ.setdefault("RAY_worker_niceness", "0")
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
     address = os.environ.get("RAY_ADDRESS")
     if address:
         ray.init(address=address, log_to_driver=False)

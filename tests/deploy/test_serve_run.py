@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.parts.serve import RAY_SETTINGS
 from services.up import environment_of, prepare_home
 from tests.services.conftest import MakeBundle, make_bundle, wafers  # noqa: F401 - fixtures
 from tests.services.serving.service import Service
@@ -35,8 +36,7 @@ def test_serve_run_inspects_wafers(
         **environment_of(service.settings),
         "WAFERWATCH_HOME": str(tmp_path),
         "RAY_OVERRIDE_RESOURCES": json.dumps({"CPU": 8, "GPU": 1}),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",
+        **RAY_SETTINGS,
         "PYTHONPATH": str(DEPLOY.parent),
     }
     log = tmp_path / "serve.log"

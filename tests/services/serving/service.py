@@ -81,7 +81,9 @@ def ray_for_tests(settings: Settings, cpus: int = 2) -> Iterator[None]:
     """The Serve application on a Ray of this test's own; killed, not asked, where a fault left it in pieces."""
     import ray
 
-    os.environ.setdefault("RAY_worker_niceness", "0")  # as `waferwatch serve` does
+    from services.parts.serve import RAY_SETTINGS
+
+    os.environ.update(RAY_SETTINGS)
     ray.init(
         address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, object_store_memory=80_000_000
     )
@@ -95,7 +97,9 @@ def two_nodes_for_tests(settings: Settings) -> Iterator[None]:
     import ray
     from ray.cluster_utils import Cluster
 
-    os.environ.setdefault("RAY_worker_niceness", "0")
+    from services.parts.serve import RAY_SETTINGS
+
+    os.environ.update(RAY_SETTINGS)
     node = {"num_cpus": 1, "object_store_memory": 80_000_000}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:
