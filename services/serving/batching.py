@@ -71,7 +71,7 @@ class MicroBatcher:
         self._waiting: list[_Piece] = []
         self._waiting_patches = 0
         self._arrivals = itertools.count()
-        self._runners: set[asyncio.Task[None]] = set()
+        self._runners: set[asyncio.Task[None] | None] = set()
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="model")
 
     async def submit(
@@ -122,27 +122,30 @@ class MicroBatcher:
 
     def _start_runners(self) -> None:
         for _ in range(min(self._slots - len(self._runners), len(self._waiting))):
-            runner = asyncio.create_task(self._run())
-            self._runners.add(runner)
-            runner.add_done_callback(self._runners.discard)
+            self._runners.add(asyncio.create_task(self._run()))
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, runner = asyncio.get_running_loop(), asyncio.current_task()
         while batch := self._next_batch(loop.time()):
-            patches = joined([piece.patches for piece in batch])
-            self._on_batch(len(patches))
             try:
-                predictions = await loop.run_in_executor(self._threads, batch[0].model.predict, patches)
+                await self._answer(batch)
             except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, none is swallowed
                 for piece in batch:
                     if not piece.answer.done():
                         piece.answer.set_exception(error)
-                continue
-            start = 0
-            for piece in batch:
-                part = slice(start, start := start + len(piece.patches))
-                if not piece.answer.done():  # the caller may have given up meanwhile
-                    piece.answer.set_result(predictions[part])
+        # Here and not when the task is done, which is a step of the loop later: a call in between would count on it.
+        self._runners.discard(runner)
+
+    async def _answer(self, batch: list[_Piece]) -> None:
+        patches = joined([piece.patches for piece in batch])
+        self._on_batch(len(patches))
+        loop = asyncio.get_running_loop()
+        predictions = await loop.run_in_executor(self._threads, batch[0].model.predict, patches)
+        start = 0
+        for piece in batch:
+            part = slice(start, start := start + len(piece.patches))
+            if not piece.answer.done():  # the caller may have given up meanwhile
+                piece.answer.set_result(predictions[part])
 
     def _next_batch(self, now: float) -> list[_Piece]:
         """Pieces of one model, rank, form and shape, in order of arrival, up to the model's batch size."""

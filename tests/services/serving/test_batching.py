@@ -76,6 +76,28 @@ def test_scenes_share_a_batch_with_scenes_alone() -> None:
         np.testing.assert_array_equal(answer.novelty, means)  # type: ignore[attr-defined]
 
 
+def test_a_call_in_the_very_step_in_which_the_last_batch_ends_is_answered() -> None:
+    async def scenario() -> Predictions:
+        batcher, model, late = MicroBatcher(), SlowModel(), []
+        model.go.set()
+
+        class Told(Predictions):
+            def __getitem__(self, part: object) -> Predictions:
+                if not late:  # the batcher is about to find nothing more to do
+                    late.append(asyncio.ensure_future(batcher.submit(model, patches(7))))
+                return super().__getitem__(part)  # type: ignore[index]
+
+        class Telling(SlowModel):
+            def predict(self, pixels: NDArray[np.uint8]) -> Predictions:
+                told = model.predict(pixels)
+                return Told(told.probabilities, told.embeddings, told.novelty)
+
+        await batcher.submit(Telling(), patches(1))
+        return await asyncio.wait_for(late[0], 5)
+
+    assert asyncio.run(scenario()).novelty == [7]
+
+
 def test_calls_that_wait_share_a_batch_and_get_their_own_answers() -> None:
     model = SlowModel()
     answers = run(model, *(call(model, patches(value, value)) for value in (1, 2, 3, 4)))
