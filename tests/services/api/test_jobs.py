@@ -66,7 +66,7 @@ def test_asking_for_another_inspection(service: Service, monkeypatch: pytest.Mon
                 raise RetryableError("no bundle released", where=route, code="no-bundle")
             return type("R", (), {"manifest": type("M", (), {"ref": type("B", (), {"digest": "c" * 64})})})
 
-    monkeypatch.setattr("services.api.jobs.BundleStore", Store)
+    monkeypatch.setattr("services.api.routing.BundleStore", Store)
     record(service.database, inspection(capture("a", lot="L1")), content="a")
     record(service.database, inspection(capture("b", lot="L2")), content="b")
     wish = {"bundle": "challenger", "lot": "L2"}
@@ -75,7 +75,7 @@ def test_asking_for_another_inspection(service: Service, monkeypatch: pytest.Mon
     assert service.client.post(path, json=wish | {"dry_run": True}).json() == expected
     assert service.client.post(path, json=wish).json() == expected | {"jobs": 1}
     assert service.client.post(path, json=wish).json() == expected | {"files": 0}
-    assert service.client.post(path, json=wish | {"bundle": "nobody"}).status_code == 503
+    assert service.client.post(path, json=wish | {"bundle": "nobody"}).status_code == 404
 
 
 @pytest.mark.parametrize(
