@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from models.dense import require_dense
 from models.recipe import Recipe
+from pipelines import recipes
 from pipelines.benchmark import Contestant, Fold, Role, Trained, write_fold
 from pipelines.benchmark.baselines import plain, usual_baselines
 from pipelines.benchmark.handcrafted import HandCrafted
@@ -34,6 +36,11 @@ def test_the_plain_network_sees_the_same_patches_and_nothing_else_of_our_recipe(
     assert made.training.sampler == "natural"
     assert not made.training.augmentation.symmetries
     assert Recipe.parse(made.model_dump(mode="json"), "plain") == made
+
+
+def test_the_plain_network_stands_beside_every_shipped_recipe() -> None:
+    for path in Path(recipes.__path__[0]).glob("*.yaml"):
+        require_dense(plain(Recipe.load(path)))
 
 
 def test_the_usual_ones_are_all_there() -> None:
