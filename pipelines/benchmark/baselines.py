@@ -23,7 +23,7 @@ def usual_baselines(ours: Trained) -> tuple[Contestant, ...]:
 
 
 def plain(recipe: Recipe) -> Recipe:
-    """The plain network of `recipes/plain.yaml` on the same patches as a recipe: same kind, tile and channels, one patch at a time."""
+    """The plain network of `recipes/plain.yaml` on a recipe's patches, one at a time: same kind, tile and channels."""
     tiling = recipe.tiling.model_copy(update={"dense": None})
     found = Recipe.load(Path(recipes.__path__[0]) / "plain.yaml")
     return found.model_copy(update={"kind": recipe.kind, "channels": recipe.channels, "tiling": tiling})
