@@ -19,7 +19,7 @@ GROWING = {"inspection", "capture", "source_file", "job", "verdict", "alert_occu
 @pytest.fixture(scope="module")
 def filled(postgres: Postgres) -> Iterator[Database]:
     url = postgres.create()
-    database = Database(url)
+    database = Database(url, timeout_s=60)  # statistics of every row take a busy machine more than the usual 3 s
     fill(database, inspections=60_000, windows=1)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # Of every row, not of the usual sample: a plan chosen by a hair must not change with what was drawn.
