@@ -53,6 +53,12 @@ class Window:
             (self.left + self.width / 2) / self.level.width,
         )
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """(top, left, bottom, right) as fractions of the capture's height and width."""
+        height, width = self.level.height, self.level.width
+        return self.top / height, self.left / width, self.bottom / height, self.right / width
+
 
 @dataclass(frozen=True, slots=True)
 class Tiling:

@@ -165,15 +165,16 @@ class WindowAnswer(Answer):
     @classmethod
     def of(cls, n: int, verdict: Verdict, kind: str) -> "WindowAnswer":
         """From a verdict."""
-        window, level = verdict.window, verdict.window.level
+        level = verdict.window.level
+        top, left, bottom, right = verdict.window.box
         return cls(
             n=n,
             whole=level.index == 0,
             level=level.index,
-            top=window.top / level.height,
-            left=window.left / level.width,
-            bottom=window.bottom / level.height,
-            right=window.right / level.width,
+            top=top,
+            left=left,
+            bottom=bottom,
+            right=right,
             kind=kind,
             label=verdict.label,
             confidence=verdict.confidence,

@@ -6,7 +6,7 @@ from models.domain.inspection import BundleRef
 from models.domain.tiling import Level, Window
 from models.domain.verdict import Verdict
 from services.records.alert_tables import AlertEventRow, AlertRow
-from services.records.tables import CaptureRow, InspectionRow, JobRow, SourceFileRow, VerdictRow
+from services.records.tables import CaptureRow, InspectionRow, JobRow, SourceFileRow, SpotRow, VerdictRow
 from services.records.views import AlertEvent, AlertSummary, InspectionSummary, JobSummary
 
 
@@ -35,10 +35,15 @@ def capture(row: CaptureRow) -> Capture:
     )
 
 
+def window(row: VerdictRow | SpotRow) -> Window:
+    """Where a verdict or an unknown place is."""
+    return Window(Level(row.level, row.level_height, row.level_width), row.top, row.left, row.height, row.width)
+
+
 def verdict(row: VerdictRow) -> Verdict:
     """The verdict as it was stated."""
     return Verdict(
-        window=Window(Level(row.level, row.level_height, row.level_width), row.top, row.left, row.height, row.width),
+        window=window(row),
         label=row.label,
         confidence=row.confidence,
         novelty=row.novelty,

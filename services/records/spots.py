@@ -9,8 +9,8 @@ from sqlalchemy.orm import aliased
 
 from models.domain.capture import Capture
 from models.domain.label import Agreement
-from models.domain.tiling import Level, Window
-from services.records.reading import capture
+from models.domain.tiling import Window
+from services.records.reading import capture, window
 from services.records.session import ReadSession
 from services.records.tables import CaptureRow, InspectionRow, OpinionRow, SpotRow
 
@@ -43,13 +43,7 @@ class SpotLine:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """(top, left, bottom, right) as fractions of the frame."""
-        window, level = self.window, self.window.level
-        return (
-            window.top / level.height,
-            window.left / level.width,
-            window.bottom / level.height,
-            window.right / level.width,
-        )
+        return self.window.box
 
 
 def spot_lines(session: ReadSession, ids: Collection[str]) -> dict[str, SpotLine]:
@@ -78,7 +72,7 @@ def frames_of(session: ReadSession, ids: Collection[str]) -> dict[str, tuple[str
         .join(InspectionRow, InspectionRow.id == SpotRow.inspection_id)
         .where(SpotRow.capture_id.in_(ids))
     )
-    return {spot.capture_id: (frame, window_of(spot)) for spot, frame in session.execute(wanted).tuples()}
+    return {spot.capture_id: (frame, window(spot)) for spot, frame in session.execute(wanted).tuples()}
 
 
 def is_outdated() -> Select[str]:
@@ -96,14 +90,8 @@ def _line(spot: SpotRow, of: CaptureRow) -> SpotLine:
     return SpotLine(
         inspection_id=spot.inspection_id,
         capture=capture(of),
-        window=window_of(spot),
+        window=window(spot),
         novelty=spot.novelty,
         likeliest=spot.likeliest,
         recorded_at=spot.recorded_at,
     )
-
-
-def window_of(spot: SpotRow) -> Window:
-    """Where a spot is."""
-    level = Level(spot.level, spot.level_height, spot.level_width)
-    return Window(level, spot.top, spot.left, spot.height, spot.width)
